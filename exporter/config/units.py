@@ -1,0 +1,183 @@
+"""The scalar types of the config file: durations, sizes, patterns and secrets, written as Prometheus writes them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_DURATION = re.compile(
+    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?"
+)
+_DURATION_UNITS = (365 * 86400, 7 * 86400, 86400, 3600, 60, 1, 0.001)
+_SIZE = re.compile(r"(\d+)\s*([KMGT]i?B|B)?")
+_SIZE_UNITS = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
+
+
+class Duration(float):
+    """A length of time in seconds, written as in Prometheus: ``15s``, ``1h30m``, ``500ms``."""
+
+    @classmethod
+    def parse(cls, raw: object) -> Duration:
+        """Raise ValueError with a sentence if ``raw`` is no duration."""
+        match = _DURATION.fullmatch(raw) if isinstance(raw, str) else None
+        if raw == 0 or raw == "0":
+            return cls(0)
+        if not match or not raw:
+            raise ValueError(f"{raw!r} is not a duration; write it as in Prometheus: 15s, 5m, 1h30m")
+        return cls(sum(int(n) * unit for n, unit in zip(match.groups(), _DURATION_UNITS, strict=True) if n))
+
+    def __str__(self) -> str:
+        return f"{float(self):g}s"
+
+
+class Interval(Duration):
+    """A duration above zero."""
+
+    @classmethod
+    def parse(cls, raw: object) -> Interval:
+        """Raise ValueError with a sentence if ``raw`` is no duration above zero."""
+        value = cls(Duration.parse(raw))
+        if value <= 0:
+            raise ValueError("must be above 0s")
+        return value
+
+
+class Name(str):
+    """A name that can stand in a label and in a path."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, raw: object) -> Name:
+        """Raise ValueError with a sentence if ``raw`` is no such name."""
+        if not isinstance(raw, str):
+            raise ValueError(f"{raw!r} is not a name; quote it")
+        if not 0 < len(raw) <= 63 or "/" in raw or not raw.isprintable():
+            raise ValueError("must have 1 to 63 printable characters and no slash")
+        return cls(raw)
+
+
+class Concurrency(int):
+    """How many requests may be under way at once."""
+
+    @classmethod
+    def parse(cls, raw: object) -> Concurrency:
+        """Raise ValueError with a sentence if ``raw`` is not from 1 to 1000."""
+        text = str(raw)
+        if isinstance(raw, bool) or not text.isdecimal() or not 1 <= int(text) <= 1000:
+            raise ValueError(f"{raw!r} is not a whole number from 1 to 1000")
+        return cls(text)
+
+
+class Size(int):
+    """A number of bytes, written as in Prometheus: ``256MiB``, ``512KB``; units are powers of 1024."""
+
+    @classmethod
+    def parse(cls, raw: object) -> Size:
+        """Raise ValueError with a sentence if ``raw`` is no size above zero."""
+        match = _SIZE.fullmatch(raw) if isinstance(raw, str) else None
+        if match:
+            raw = int(match[1]) * _SIZE_UNITS[(match[2] or "B").replace("i", "")]
+        if not isinstance(raw, int) or isinstance(raw, bool) or raw <= 0:
+            raise ValueError(f"{raw!r} is not a size; write it as 256MiB, 512KiB or a number of bytes")
+        return cls(raw)
+
+
+class Pattern:
+    """A regular expression that must match a whole name, as in Prometheus' relabelling."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._regex = re.compile(text)
+
+    @classmethod
+    def parse(cls, raw: object) -> Pattern:
+        """Raise ValueError with a sentence if ``raw`` is no regular expression."""
+        if not isinstance(raw, str):
+            raise ValueError(f"{raw!r} is not a regular expression; quote it")
+        try:
+            return cls(raw)
+        except re.error as error:
+            raise ValueError(f"{raw!r} is not a regular expression: {error}") from error
+
+    def matches(self, name: str) -> bool:
+        """Whether the whole of ``name`` matches."""
+        return self._regex.fullmatch(name) is not None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pattern) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Pattern({self.text!r})"
+
+
+class Secret:
+    """A text that shows itself only when asked to: printed, logged or dumped it is ``<secret>``."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @classmethod
+    def parse(cls, raw: object) -> Secret:
+        """Raise ValueError with a sentence, which never holds the value, if ``raw`` is no text."""
+        if not isinstance(raw, str) or not raw:
+            raise ValueError("not a text; quote it")
+        return cls(raw)
+
+    def reveal(self) -> str:
+        """The text itself: for the request that needs it and nothing else."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+
+class Url(str):
+    """The http or https address of a server, without user, query and fragment; no slash at its end."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, raw: object) -> Url:
+        """Raise ValueError with a sentence if ``raw`` is no such address."""
+        if not isinstance(raw, str):
+            raise ValueError(f"{raw!r} is not a URL; write it as http://host:port")
+        try:
+            parts = urlsplit(raw)
+            port_is_valid = parts.port != 0
+        except ValueError:
+            raise ValueError("not a URL; write it as http://host:port") from None
+        if parts.username or parts.password:
+            raise ValueError("a URL with a user or password in it; use authorization instead")
+        if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
+            raise ValueError(f"{raw!r} is not a URL; write it as http://host:port or https://host")
+        if parts.query or parts.fragment or any(c.isspace() for c in raw):
+            raise ValueError("a URL with a query, a fragment or a space; leave it out")
+        return cls(raw.rstrip("/"))
+
+
+class FilePath(str):
+    """The path of a file, relative to the folder of the config file."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, raw: object) -> FilePath:
+        """Raise ValueError with a sentence if ``raw`` is no text."""
+        if not isinstance(raw, str) or not raw:
+            raise ValueError(f"{raw!r} is not the path of a file")
+        return cls(raw)
+
+    def within(self, folder: Path) -> FilePath:
+        """The same file as seen from anywhere."""
+        return FilePath(folder / self)

@@ -1,0 +1,128 @@
+"""The facts the exporter works with: frozen values, the same for every kind of control plane.
+
+Times are Unix seconds (UTC) by the control plane's own clock unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Health: TypeAlias = Literal["healthy", "transitioning", "unhealthy", "failed", "idle", "unknown"]
+"""One reading of a pipeline's state across all control planes."""
+
+HEALTHS: tuple[Health, ...] = ("healthy", "transitioning", "unhealthy", "failed", "idle", "unknown")
+
+
+class Dimension(msgspec.Struct, frozen=True):
+    """One aspect of a pipeline's state and the statuses this version knows for it."""
+
+    name: str
+    statuses: tuple[str, ...]
+    help: str
+
+
+class Status(msgspec.Struct, frozen=True, gc=False):
+    """The present status of one dimension, and when it began (None: not known)."""
+
+    value: str
+    since: float | None = None
+
+
+class DeploymentError(msgspec.Struct, frozen=True, gc=False):
+    """Why a deployment failed; ``message`` is free text for people, never a label."""
+
+    code: str
+    message: str = ""
+
+
+class Pipeline(msgspec.Struct, frozen=True, gc=False):
+    """What a control plane says about one pipeline now.
+
+    ``statuses`` has an entry for each dimension whose status is not null, ``desired`` for each wanted status the
+    API gives. ``id`` is the identity, for ever; ``name`` may change.
+    """
+
+    id: str
+    name: str
+    statuses: dict[str, Status]
+    health: Health
+    desired: dict[str, str] = {}
+    platform_version: str = ""
+    created_at: float | None = None
+    error: DeploymentError | None = None
+    connector_errors: int | None = None
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One entry of a pipeline's retained history: its state as recorded at ``at``.
+
+    ``statuses`` follow the order of the kind's dimensions; None is null.
+    """
+
+    id: str
+    at: float
+    statuses: tuple[str | None, ...]
+    has_error: bool = False
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """An answer to "what is the state of every pipeline", reduced to what differs from the answer before.
+
+    ``waiting`` names pipelines whose history is still to be read after this change. A large answer comes in
+    parts; ``as_of`` is the control plane's time of the answer in the last one and None before.
+    """
+
+    changed: tuple[Pipeline, ...] = ()
+    removed: tuple[str, ...] = ()
+    waiting: frozenset[str] = frozenset()
+    as_of: float | None = None
+
+
+class HistoryRead(msgspec.Struct, frozen=True):
+    """Events of one pipeline, oldest first: the whole retained list (``complete``) or only its newest."""
+
+    pipeline_id: str
+    events: tuple[Event, ...]
+    complete: bool = True
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A part of the control plane and whether it says it is well."""
+
+    name: str
+    healthy: bool
+
+
+class PlatformRead(msgspec.Struct, frozen=True):
+    """What the control plane says about itself; None: not asked in this read."""
+
+    version: str | None = None
+    edition: str | None = None
+    services: tuple[Service, ...] | None = None
+    checked_at: float | None = None
+
+
+Fact: TypeAlias = Snapshot | HistoryRead | PlatformRead
+"""Whatever a source can deliver."""
+
+
+def parse_time(text: str | None) -> float | None:
+    """Unix seconds of an RFC 3339 time; None for null, for Go's zero time and for what is no time.
+
+    >>> parse_time("2026-01-01T00:00:00.25Z")
+    1767225600.25
+    """
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    seconds = (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+    return seconds if seconds > _YEAR_2 else None
+
+
+_YEAR_2 = datetime(2, 1, 1, tzinfo=UTC).timestamp()
