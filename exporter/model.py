@@ -71,14 +71,15 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 class Snapshot(msgspec.Struct, frozen=True):
     """An answer to "what is the state of every pipeline", reduced to what differs from the answer before.
 
-    ``waiting`` names pipelines whose history is still to be read after this change. A large answer comes in
-    parts; ``as_of`` is the control plane's time of the answer in the last one and None before.
+    ``as_of`` is the control plane's time of the answer. ``waiting`` names pipelines whose history is still to be
+    read after this change. A large answer comes in parts; the last one makes it ``whole``.
     """
 
+    as_of: float
     changed: tuple[Pipeline, ...] = ()
     removed: tuple[str, ...] = ()
     waiting: frozenset[str] = frozenset()
-    as_of: float | None = None
+    whole: bool = True
 
 
 class HistoryRead(msgspec.Struct, frozen=True):
@@ -87,6 +88,14 @@ class HistoryRead(msgspec.Struct, frozen=True):
     pipeline_id: str
     events: tuple[Event, ...]
     complete: bool = True
+
+
+class FailureRead(msgspec.Struct, frozen=True):
+    """Why a deployment failed that is over: found in the history, no longer in the pipeline's state."""
+
+    pipeline_id: str
+    at: float
+    error: DeploymentError
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -105,7 +114,7 @@ class PlatformRead(msgspec.Struct, frozen=True):
     checked_at: float | None = None
 
 
-Fact: TypeAlias = Snapshot | HistoryRead | PlatformRead
+Fact: TypeAlias = Snapshot | HistoryRead | FailureRead | PlatformRead
 """Whatever a source can deliver."""
 
 

@@ -5,10 +5,12 @@ Grammar and meaning of every key: ``docs/configuration.md``.
 
 from __future__ import annotations
 
+import ssl
 from typing import ClassVar, Literal
 
 import msgspec
 
+from exporter.config.tls import client_context
 from exporter.config.units import Concurrency, Duration, FilePath, Interval, Name, Pattern, Secret, Size, Url
 
 EVERYTHING = (Pattern(".*"),)
@@ -59,7 +61,23 @@ class TlsConfig(_Section, frozen=True, kw_only=True):
         found = [p for key in ("ca_file", "cert_file", "key_file") for p in _missing_file(key, getattr(self, key))]
         if (self.cert_file is None) != (self.key_file is None):
             found.append(("", "cert_file and key_file go together; give both or neither"))
-        return found
+        return found or self._unusable()
+
+    def context(self) -> ssl.SSLContext:
+        """The settings as the standard library wants them. Raises OSError if a file cannot be used."""
+        return client_context(
+            ca_file=self.ca_file,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+            insecure_skip_verify=self.insecure_skip_verify,
+        )
+
+    def _unusable(self) -> list[tuple[str, str]]:
+        try:
+            self.context()
+        except OSError as error:
+            return [("", f"a file is no certificate or key in PEM form, or they do not match: {error.strerror}")]
+        return []
 
 
 class Selection(_Section, frozen=True, kw_only=True):

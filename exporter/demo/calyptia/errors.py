@@ -1,12 +1,12 @@
 """What the simulated Cloud API refuses, one class per HTTP code, with the server's own words.
 
-    Refusal
-    ├── BadArgument    422
-    ├── InvalidToken   401
-    ├── Forbidden      403
-    ├── NotFound       404
-    ├── Conflict       409
-    └── Gone           410
+Refusal
+├── BadArgument    422
+├── InvalidToken   401
+├── Forbidden      403
+├── NotFound       404
+├── Conflict       409
+└── Gone           410
 """
 
 from __future__ import annotations

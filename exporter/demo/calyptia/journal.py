@@ -38,7 +38,7 @@ class _Happening(NamedTuple):
 
 
 def plain_status(status: str) -> str:
-    """Read a status as clients should: upper case, cut at the first character that is no letter or underscore."""
+    """Read a status as clients should: upper case, cut at the first character other than A-Z and _."""
     return re.split(r"[^A-Z_]", status.strip().upper(), maxsplit=1)[0]
 
 
@@ -96,7 +96,7 @@ def is_malformed(record: TraceRecord) -> bool:
     return not (record.records is msgspec.UNSET or record.records is None or isinstance(record.records, list))
 
 
-def _result(return_code: int | None | msgspec.UnsetType) -> str:
+def _result(return_code: int | msgspec.UnsetType | None) -> str:
     return _RESULTS.get(return_code, "other") if isinstance(return_code, int) else "other"
 
 

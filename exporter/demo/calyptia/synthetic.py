@@ -1,4 +1,4 @@
-"""Made-up identities, tokens and configurations, the same for the same seed; none of them opens anything anywhere."""
+"""Made-up identities, tokens and configurations, the same for the same seed; none opens anything anywhere."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _RAW_CONFIG = """\
 """
 
 
-def raw_config(name: str, revision: int, secret: str) -> str:
+def raw_config(name: str, revision: str, secret: str) -> str:
     """Write a classic Fluent Bit configuration with a password in it."""
     return _RAW_CONFIG.format(name=name, revision=revision, secret=secret)
 
@@ -56,7 +56,7 @@ class Maker:
         return f"planted-{self._random.getrandbits(96):024x}"
 
     def project_token(self, project_id: str) -> str:
-        """Make a project token: the ids as JSON, a dot, and a 48-byte signature, both base64url without padding."""
+        """Make a project token: ids as JSON, a dot, a 48-byte signature, both base64url without padding."""
         ids = msgspec.json.encode({"TokenID": self.uuid(), "ProjectID": project_id})
         return f"{_base64url(ids)}.{_base64url(self._random.randbytes(48))}"
 

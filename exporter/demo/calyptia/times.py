@@ -13,7 +13,7 @@ _NANOSECONDS = 1_000_000_000
 
 
 def rfc3339(seconds: float, *, variant: int = 0) -> str:
-    """Write a unix time as RFC 3339; `variant` picks Go's short form, nine digits, or an offset, for the same instant."""
+    """Write a unix time as RFC 3339; `variant` picks the form: short, nine digits, or with an offset."""
     moment = _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
     if variant % 11 == 5:
         return moment.astimezone(_SUMMER).isoformat()

@@ -18,14 +18,14 @@ INPUT, FILTER, PRE_OUTPUT, OUTPUT = 1, 2, 3, 4
 class Tap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one trace record shall say; what is left out is as Fluent Bit does it for this type.
 
-    Defaults: output (type 4) has return code 1 and no `records`, other types have the zero value 0 and one record whose
-    payload holds the planted secret; times are whole unix seconds; no alias.
+    Defaults: output (type 4) has return code 1 and no `records`, other types have the zero value 0 and one
+    record whose payload holds the planted secret; times are whole unix seconds; no alias.
     """
 
     type: int
     plugin: str
-    alias: str | None | UnsetType = UNSET
-    return_code: int | None | UnsetType = UNSET
+    alias: str | UnsetType | None = UNSET
+    return_code: int | UnsetType | None = UNSET
     without_return_code: bool = False
     records: object = UNSET
     start_time: object = UNSET
@@ -36,10 +36,13 @@ class Tap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class SimSession:
     """One trace session: its body, when it ends, and its newest records."""
 
-    def __init__(self, entry: Entry[TraceSession], *, started: float, lifespan: float, record_limit: int) -> None:
+    def __init__(
+        self, entry: Entry[TraceSession], *, started: float, lifespan: float, record_limit: int
+    ) -> None:
         self.entry = entry
         self.started = started
         self.lifespan = lifespan
+        self.terminated = False
         self.records: deque[Entry[TraceRecord]] = deque(maxlen=record_limit)
 
     @property
@@ -49,11 +52,12 @@ class SimSession:
 
     def active(self, now: float) -> bool:
         """Tell whether it has not ended yet."""
-        return self.end >= now
+        return not self.terminated and self.end >= now
 
     def terminate(self, now: float) -> None:
         """End it now, by making its lifespan shorter as the server does."""
         if self.active(now):
+            self.terminated = True
             self.lifespan = max(0.0, now - self.started)
             self.entry.change(lifespan=go_duration(self.lifespan), updated_at=rfc3339(now))
 
@@ -67,7 +71,9 @@ def written_lifespan(seconds: float, *, as_number: bool) -> str | int:
     return nanoseconds(seconds) if as_number else go_duration(seconds)
 
 
-def build_record(tap: Tap, *, record_id: str, session_id: str, now: float, variant: int, secret: str) -> TraceRecord:
+def build_record(
+    tap: Tap, *, record_id: str, session_id: str, now: float, variant: int, secret: str
+) -> TraceRecord:
     """Give the body of a trace record received at `now`."""
     return TraceRecord(
         id=record_id,
@@ -89,7 +95,7 @@ def payload(now: float, secret: str) -> list[object]:
     return [{"timestamp": int(now), "record": {"log": f"POST /login password={secret}", "level": "info"}}]
 
 
-def _return_code(tap: Tap) -> int | None | UnsetType:
+def _return_code(tap: Tap) -> int | UnsetType | None:
     if tap.without_return_code:
         return UNSET
     if tap.return_code is UNSET:

@@ -128,8 +128,8 @@ class TraceRecord(msgspec.Struct, frozen=True, kw_only=True):
     start_time: object
     end_time: object
     plugin_instance: str
-    plugin_alias: str | None | UnsetType = UNSET
-    return_code: int | None | UnsetType = UNSET
+    plugin_alias: str | UnsetType | None = UNSET
+    return_code: int | UnsetType | None = UNSET
     records: object = UNSET
     created_at: str = field(name="createdAt")
 

@@ -40,15 +40,18 @@ def uuid_text(number: int) -> str:
 def rfc3339(at_us: int) -> str:
     """A moment with as many fraction digits as it needs: none, 3 or 6."""
     seconds, fraction = divmod(at_us, 1_000_000)
-    stem = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     if not fraction:
-        return f"{stem}Z"
+        return f"{_stem(seconds)}Z"
     if fraction % 1000:
-        return f"{stem}.{fraction:06d}Z"
-    return f"{stem}.{fraction // 1000:03d}Z"
+        return f"{_stem(seconds)}.{fraction:06d}Z"
+    return f"{_stem(seconds)}.{fraction // 1000:03d}Z"
 
 
 def rfc3339_micros(at_us: int) -> str:
     """A moment with exactly 6 fraction digits, as log lines carry it."""
     seconds, fraction = divmod(at_us, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z"
+    return f"{_stem(seconds)}.{fraction:06d}Z"
+
+
+def _stem(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]

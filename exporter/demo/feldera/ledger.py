@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import insort
+from collections.abc import Mapping
+from typing import Any
 
 from exporter.demo.feldera.errors import NAME_PATTERN, bad_name, duplicate_name, unknown_pipeline
 from exporter.demo.feldera.identity import Ids, uuid_text
@@ -40,7 +42,7 @@ class Ledger:
         """Whether a pipeline has this name."""
         return name in self._names
 
-    def insert(self, name: str, fields: dict[str, object]) -> Row:
+    def insert(self, name: str, fields: dict[str, Any]) -> Row:
         """A new pipeline with its first event. Raises for a bad or a taken name."""
         self._check_name(name)
         now = self._schedule.now_us()
@@ -49,7 +51,7 @@ class Ledger:
             program_since=now, resources_since=now, resources_desired_since=now, storage_since=now,
         )  # fmt: skip
         self._names[name] = self.rows[row.id] = row
-        self.write(row, **fields)
+        self.record(row, fields)
         return row
 
     def delete(self, row: Row) -> None:
@@ -78,8 +80,12 @@ class Ledger:
             setattr(row, column, value)
         self._changed(row)
 
-    def write(self, row: Row, *, bump: bool = False, late_us: int = 0, **values: object) -> Event:
-        """Set columns and record the event; `bump` raises refresh_version, `late_us` dates the event back."""
+    def write(self, row: Row, *, bump: bool = False, **values: object) -> Event:
+        """Set columns and record the event; `bump` raises refresh_version."""
+        return self.record(row, values, bump=bump)
+
+    def record(self, row: Row, values: Mapping[str, object], *, bump: bool = False, late_us: int = 0) -> Event:
+        """The same for a mapping of columns; `late_us` dates the event back."""
         self.edit(row, **values)
         row.refresh_version += bump
         now = self._schedule.now_us()
@@ -95,7 +101,10 @@ class Ledger:
         return row.events
 
     def _store(self, row: Row, event: Event) -> None:
-        insort(row.events, event, key=lambda stored: stored.order)
+        if row.events and event.order < row.events[-1].order:
+            insort(row.events, event, key=lambda stored: stored.order)
+        else:
+            row.events.append(event)
         self.journal.record(row.id, row.name, event)
         self._prune(row)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from exporter.demo.feldera.identity import Ids, rfc3339_micros, uuid_text
-from exporter.demo.feldera.loglines import manager_line, snake_case
+from exporter.demo.feldera.loglines import manager_line, process_start, snake_case
 from exporter.demo.feldera.logs import LogBuffer, LogLimits
 from exporter.demo.feldera.rows import Event, Row
 from exporter.demo.feldera.schedule import Schedule
@@ -30,13 +30,14 @@ class _Hose(Struct):
 
 
 class Logbook:
-    """One buffer per pipeline id."""
+    """One buffer per pipeline id. While `muted`, nothing is written."""
 
     def __init__(self, schedule: Schedule, ids: Ids, limits: LogLimits) -> None:
         self._schedule = schedule
         self._ids = ids
         self._hoses: dict[str, _Hose] = {}
         self.limits = limits
+        self.muted = False
         self.buffers: dict[str, LogBuffer] = {}
 
     def of(self, row: Row) -> LogBuffer:
@@ -50,11 +51,18 @@ class Logbook:
 
     def lines(self, row: Row, *lines: str) -> None:
         """Raw lines of the pipeline's process."""
-        self.of(row).append([f"{line}\n".encode() for line in lines])
+        if not self.muted:
+            self.of(row).append([f"{line}\n".encode() for line in lines])
+
+    def process_started(self, row: Row) -> None:
+        """What the pipeline's process prints first."""
+        if not self.muted:
+            self.lines(row, *process_start(self._schedule.now_us(), row.name))
 
     def manager(self, row: Row, level: str, message: str) -> None:
         """A line of the control plane about a pipeline."""
-        self.of(row).append([self._said(row, level, message, target=_AUTOMATON, name=row.name)])
+        if not self.muted:
+            self.of(row).append([self._said(row, level, message, target=_AUTOMATON, name=row.name)])
 
     def transitions(self, row: Row, before: Event) -> None:
         """What the manager says of the changes since an earlier event."""

@@ -22,6 +22,12 @@ def pipeline_line(at_us: int, level: str, message: str, *, name: str, ansi: bool
     return f"[{name}] {stamp} {level:>5} dbsp_adapters::controller: {message}"
 
 
+def process_start(at_us: int, name: str) -> list[str]:
+    """What the process of a pipeline prints first; its logger uses terminal colours at that time."""
+    lines = (("INFO", "Listening on 0.0.0.0:8080"), ("INFO", "Opening the storage"), ("WARN", "No checkpoint found"))
+    return [pipeline_line(at_us, level, message, name=name, ansi=True) for level, message in lines]
+
+
 def panic_lines(worker: int, message: str) -> list[str]:
     """What a panicking worker leaves on stderr: no prefix and no time."""
     return [

@@ -82,7 +82,8 @@ class LogBuffer:
             self._publish(batch)
 
     def skip(self, lines: int) -> None:
-        """Count lines that came and went while nobody was reading; the buffer is gone with them."""
+        """Count lines that came and went too fast for anybody; the buffer and the readers are gone with them."""
+        self.close()
         self.last += lines
         self._lines.clear()
         self._bytes = 0

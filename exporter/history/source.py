@@ -1,0 +1,86 @@
+"""The histories of one source's pipelines, and what is counted for the source as a whole."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from exporter.history.pipeline import Left, PipelineHistory, state
+from exporter.model import Dimension, HistoryRead, Pipeline, Snapshot
+
+BUCKETS: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 21600.0, 86400.0)
+"""Upper bounds in seconds: from a provisioning of moments to a status of a day."""
+
+
+class Durations:
+    """A histogram: how many observations fell below each bound of ``BUCKETS`` and above them all, and their sum."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Add one observation."""
+        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.total += seconds
+
+
+class SourceHistory:
+    """Everything counted from one source's past.
+
+    Counting begins with the first good poll: what the control plane remembers from before is known but not
+    counted, except for pipelines that appear later, of which all counts. ``as_of`` is the control plane's time of
+    the last good poll, up to which time in state is shown.
+    """
+
+    def __init__(self, dimensions: tuple[Dimension, ...]) -> None:
+        self.dimensions = dimensions
+        self.pipelines: dict[str, PipelineHistory] = {}
+        self.durations: dict[tuple[int, str], Durations] = {}
+        self.gaps = 0
+        self.as_of: float | None = None
+        self._begun = False
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        """Take in what a poll found: new pipelines, pipelines that wait for their history, pipelines gone."""
+        for pipeline in snapshot.changed:
+            self._changed(pipeline, snapshot)
+        for gone in snapshot.removed:
+            self.pipelines.pop(gone, None)
+        if snapshot.whole:
+            self._begun = True
+            self.as_of = max(snapshot.as_of, self.as_of or snapshot.as_of)
+
+    def read(self, read: HistoryRead) -> bool:
+        """Take in events; False if the pipeline is not there (any more)."""
+        history = self.pipelines.get(read.pipeline_id)
+        if history is None:
+            return False
+        left, gap = history.fold(read.events, complete=read.complete, shown_until=self.shown_until(history))
+        history.frozen_at = None
+        self.gaps += gap
+        for one in left:
+            self._observe(one)
+        return True
+
+    def shown_until(self, history: PipelineHistory) -> float | None:
+        """The time up to which a pipeline's time in state is shown: not beyond what its history tells."""
+        return self.as_of if history.frozen_at is None else history.frozen_at
+
+    def _changed(self, pipeline: Pipeline, snapshot: Snapshot) -> None:
+        history = self.pipelines.get(pipeline.id)
+        if history is None:
+            self.pipelines[pipeline.id] = self._new(pipeline, snapshot.as_of)
+        elif pipeline.id in snapshot.waiting and history.frozen_at is None:
+            history.frozen_at = self.as_of
+
+    def _new(self, pipeline: Pipeline, as_of: float) -> PipelineHistory:
+        if self._begun:
+            return PipelineHistory(counts_from=None, initial=None)
+        statuses = (pipeline.statuses.get(dimension.name) for dimension in self.dimensions)
+        initial = state((s.value if s else None for s in statuses), has_error=pipeline.error is not None)
+        return PipelineHistory(counts_from=as_of, initial=initial)
+
+    def _observe(self, left: Left) -> None:
+        key = (left.dimension, left.status)
+        if key in self.durations or len(self.durations) < 100:
+            self.durations.setdefault(key, Durations()).observe(left.seconds)

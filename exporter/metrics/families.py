@@ -1,0 +1,334 @@
+"""The table of metric families that a pipeline or a source has: name, type, help, labels, and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Generic, TypeVar
+
+import msgspec
+
+from exporter.history import PipelineHistory, SourceHistory
+from exporter.history.source import BUCKETS, Durations
+from exporter.metrics.text import MetricType, ending, label_pairs, lines, number, plain_ending
+from exporter.model import HEALTHS, Dimension, Pipeline, PlatformRead
+
+V = TypeVar("V")
+
+PIPELINE_LABELS = ("source", "pipeline", "pipeline_name")
+
+
+class PipelineView(msgspec.Struct, frozen=True):
+    """What there is to say of one pipeline; ``dense`` asks for a 0 for every status it is not in."""
+
+    pipeline: Pipeline
+    history: PipelineHistory
+    kind: str
+    dimensions: tuple[Dimension, ...]
+    dense: bool
+    shown_until: float | None
+
+
+class SourceView(msgspec.Struct, frozen=True):
+    """What there is to say of one source."""
+
+    kind: str
+    history: SourceHistory
+    platform: PlatformRead
+
+
+class Family(msgspec.Struct, Generic[V], frozen=True):
+    """A metric family; ``read`` gives its sample lines for one object, given the labels all of them share."""
+
+    name: str
+    type: MetricType
+    help: str
+    labels: tuple[str, ...]
+    read: Callable[[str, str, V], str]
+
+
+def _family(
+    name: str, type: MetricType, help: str, labels: Sequence[str], endings: Callable[[V], Sequence[str]]
+) -> Family[V]:
+    """A family whose samples all have its name."""
+    return Family(name, type, help, tuple(labels), lambda name, shared, view: lines(name, shared, endings(view)))
+
+
+def pipeline_families(dimensions: Sequence[Dimension]) -> list[Family[PipelineView]]:
+    """The families of pipelines, for kinds that have these dimensions between them."""
+    statuses = [
+        _family(
+            f"pipeline_{d.name}_status",
+            "gauge",
+            f"{d.help} 1 for the present status.",
+            ("status",),
+            partial(_status, _Choice("status", d.statuses), d.name),
+        )
+        for d in dimensions
+    ]
+    return [_INFO, *statuses, *_PIPELINE_FAMILIES]
+
+
+class _Choice:
+    """Endings for one value out of several: 1 for the one, 0 for the others if they are asked for."""
+
+    def __init__(self, label: str, known: Sequence[str]) -> None:
+        self._label = label
+        self._dense = {value: self._endings(known, value) for value in known}
+        self._none = self._endings(known, None)
+
+    def _endings(self, known: Sequence[str], chosen: str | None) -> tuple[str, ...]:
+        return tuple(ending(((self._label, value),), int(value == chosen)) for value in known)
+
+    def endings(self, value: str, *, dense: bool) -> tuple[str, ...]:
+        """A value that is not known stands beside the others."""
+        only = ending(((self._label, value),), 1)
+        if not dense:
+            return (only,)
+        return self._dense.get(value) or (*self._none, only)
+
+
+def _status(choice: _Choice, dimension: str, view: PipelineView) -> Sequence[str]:
+    status = view.pipeline.statuses.get(dimension)
+    return () if status is None else choice.endings(status.value, dense=view.dense)
+
+
+def _desired(dimension: str, view: PipelineView) -> Sequence[str]:
+    value = view.pipeline.desired.get(dimension)
+    return () if value is None else (ending((("status", value),), 1),)
+
+
+def _error_info(view: PipelineView) -> Sequence[str]:
+    error = view.pipeline.error
+    return () if error is None else (ending((("error_code", error.code),), 1),)
+
+
+def _since(view: PipelineView) -> Sequence[str]:
+    found = []
+    for index, dimension in enumerate(view.dimensions):
+        status = view.pipeline.statuses.get(dimension.name)
+        if status is None:
+            continue
+        since = status.since
+        if since is None:
+            since = view.history.since(index, status.value, view.pipeline.created_at)
+        if since is not None:
+            found.append(f',dimension="{dimension.name}"}} {number(since)}\n')
+    return found
+
+
+def _optional(read: Callable[[PipelineView], float | None], view: PipelineView) -> Sequence[str]:
+    value = read(view)
+    return () if value is None else (plain_ending(value),)
+
+
+def _transitions(view: PipelineView) -> Sequence[str]:
+    counted = view.history.transitions
+    born = {(i, s): 0 for i, d in enumerate(view.dimensions) for s in d.statuses} if view.dense else {}
+    return [
+        ending((("dimension", view.dimensions[index].name), ("to", status)), count)
+        for (index, status), count in (born | counted).items()
+    ]
+
+
+def _seconds(view: PipelineView) -> Sequence[str]:
+    """Stays that ended, and open ones of a pipeline whose history is behind; the moving ones come by ``stays``."""
+    moving = {(index, status) for index, status, _ in view.history.open}
+    frozen = view.history.frozen_at is not None
+    seconds = dict(view.history.seconds)
+    if frozen and view.shown_until is not None:
+        for index, status, start in view.history.open:
+            seconds[index, status] = seconds.get((index, status), 0.0) + max(0.0, view.shown_until - start)
+    return [
+        f"{_stay_labels(view, index, status)}}} {value:.3f}\n"
+        for (index, status), value in seconds.items()
+        if frozen or (index, status) not in moving
+    ]
+
+
+def stays(name: str, shared: str, view: PipelineView) -> tuple[tuple[bytes, float, float], ...]:
+    """The stays whose time goes on with every good poll: line without value, seconds so far, and from when on."""
+    if view.history.frozen_at is not None:
+        return ()
+    return tuple(
+        (
+            f"{name}{{{shared}{_stay_labels(view, index, status)}}} ".encode(),
+            view.history.seconds.get((index, status), 0.0),
+            start,
+        )
+        for index, status, start in view.history.open
+    )
+
+
+def _stay_labels(view: PipelineView, index: int, status: str) -> str:
+    return f',dimension="{view.dimensions[index].name}",status="{status}"'
+
+
+_HEALTH = _Choice("health", HEALTHS)
+
+SECONDS = "pipeline_status_seconds_total"
+
+_INFO: Family[PipelineView] = _family(
+    "pipeline_info",
+    "gauge",
+    "A pipeline, as the control plane knows it; always 1.",
+    ("kind", "platform_version"),
+    lambda v: (ending((("kind", v.kind), ("platform_version", v.pipeline.platform_version)), 1),),
+)
+
+_PIPELINE_FAMILIES: tuple[Family[PipelineView], ...] = (
+    _family(
+        "pipeline_resources_desired_status",
+        "gauge",
+        "Wanted status of the resources; only the wanted one, with value 1.",
+        ("status",),
+        partial(_desired, "resources"),
+    ),
+    _family(
+        "pipeline_runtime_desired_status",
+        "gauge",
+        "Wanted status of the process; only the wanted one, with value 1. Unavailable also when it cannot be reached.",
+        ("status",),
+        partial(_desired, "runtime"),
+    ),
+    _family(
+        "pipeline_deployment_has_error",
+        "gauge",
+        "1 while the deployment has an error.",
+        (),
+        lambda v: (plain_ending(int(v.pipeline.error is not None)),),
+    ),
+    _family(
+        "pipeline_deployment_error_info",
+        "gauge",
+        "The code of the deployment's error, while there is one; always 1.",
+        ("error_code",),
+        _error_info,
+    ),
+    _family(
+        "pipeline_health",
+        "gauge",
+        "One reading of all statuses, the same across control planes. 1 for the present one.",
+        ("health",),
+        lambda v: _HEALTH.endings(v.pipeline.health, dense=v.dense),
+    ),
+    _family(
+        "pipeline_status_since_timestamp_seconds",
+        "gauge",
+        "When the present status began, by the control plane's clock.",
+        ("dimension",),
+        _since,
+    ),
+    _family(
+        "pipeline_last_event_timestamp_seconds",
+        "gauge",
+        "Time of the newest history entry.",
+        (),
+        partial(_optional, lambda v: v.history.last_event_at),
+    ),
+    _family(
+        "pipeline_events_total",
+        "counter",
+        "History entries seen.",
+        (),
+        lambda v: (plain_ending(v.history.events),),
+    ),
+    _family(
+        "pipeline_status_transitions_total",
+        "counter",
+        "Changes of status, from the history: those between two polls too.",
+        ("dimension", "to"),
+        _transitions,
+    ),
+    _family(
+        SECONDS,
+        "counter",
+        "Time spent in each status, from the history, up to the last good poll.",
+        ("dimension", "status"),
+        _seconds,
+    ),
+    _family(
+        "pipeline_deployment_failures_total",
+        "counter",
+        "Deployments that failed, from the history.",
+        (),
+        lambda v: (plain_ending(v.history.failures),),
+    ),
+    _family(
+        "pipeline_connector_errors",
+        "gauge",
+        "Errors of all connectors of the pipeline since its process started.",
+        (),
+        partial(_optional, lambda v: v.pipeline.connector_errors),
+    ),
+)
+
+
+def _durations(name: str, shared: str, view: SourceView) -> str:
+    found = []
+    for (index, status), durations in view.history.durations.items():
+        own = (("kind", view.kind), ("dimension", view.history.dimensions[index].name), ("status", status))
+        found.append(_histogram(name, f"{shared},{label_pairs(own)}", durations))
+    return "".join(found)
+
+
+def _histogram(name: str, labels: str, durations: Durations) -> str:
+    text, below = "", 0
+    for bound, count in zip((*map(str, BUCKETS), "+Inf"), durations.counts, strict=True):
+        below += count
+        text += f'{name}_bucket{{{labels},le="{bound}"}} {below}\n'
+    return f"{text}{name}_count{{{labels}}} {below}\n{name}_sum{{{labels}}} {durations.total!r}\n"
+
+
+def _platform_info(view: SourceView) -> Sequence[str]:
+    version, edition = view.platform.version, view.platform.edition
+    if version is None:
+        return ()
+    return (ending((("version", version), ("edition", edition or "")), 1),)
+
+
+def _services(view: SourceView) -> Sequence[str]:
+    return [ending((("service", s.name),), int(s.healthy)) for s in view.platform.services or ()]
+
+
+def _checked(view: SourceView) -> Sequence[str]:
+    return () if view.platform.checked_at is None else (plain_ending(view.platform.checked_at),)
+
+
+SOURCE_FAMILIES: tuple[Family[SourceView], ...] = (
+    Family(
+        "pipeline_status_duration_seconds",
+        "histogram",
+        "How long a status lasted when it was left.",
+        ("kind", "dimension", "status"),
+        _durations,
+    ),
+    _family(
+        "pipeline_platform_info",
+        "gauge",
+        "The control plane's version and edition; always 1.",
+        ("version", "edition"),
+        _platform_info,
+    ),
+    _family(
+        "pipeline_platform_service_healthy",
+        "gauge",
+        "1 if the control plane says that this service of its own is well.",
+        ("service",),
+        _services,
+    ),
+    _family(
+        "pipeline_platform_checked_timestamp_seconds",
+        "gauge",
+        "When the control plane last checked itself; a frozen time means that nobody checks.",
+        (),
+        _checked,
+    ),
+    _family(
+        "pipeline_exporter_history_gaps_total",
+        "counter",
+        "Pipelines whose history rolled over before it was read.",
+        (),
+        lambda v: (plain_ending(v.history.gaps),),
+    ),
+)

@@ -1,0 +1,158 @@
+"""The exporter's metrics about itself, kept by prometheus-client."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.openmetrics.exposition import generate_latest as generate_latest_openmetrics
+
+from exporter import __version__
+from exporter.errors import REASONS
+from exporter.metrics.text import Format
+
+M = TypeVar("M", bound=MetricWrapperBase)
+
+_TASK_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+_RENDER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class OwnMetrics:
+    """All of them, in a registry of their own; ``leave_out`` decides by a family's name whether it is shown."""
+
+    def __init__(self, *, leave_out: Callable[[str], bool] = lambda name: False) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._leave_out = leave_out
+        self._registry = CollectorRegistry()
+        self.families: list[tuple[str, str, str, tuple[str, ...]]] = []
+        self.source_up = self._gauge("source_up", "1 if the last read of the statuses worked.", "source")
+        self.source_pipelines = self._gauge("source_pipelines", "Pipelines exported.", "source")
+        self.poll_interval = self._gauge(
+            "source_poll_interval_seconds", "Configured time between two reads of the statuses.", "source"
+        )
+        self.last_success = self._gauge(
+            "task_last_success_timestamp_seconds", "When the task last worked.", "source", "task"
+        )
+        self.failures = self._counter(
+            "task_failures_total", "Failures of a task, or of a part of it, by reason.", "source", "task", "reason"
+        )
+        self.durations = self._histogram(
+            "task_duration_seconds", "How long a run of the task took.", _TASK_BUCKETS, "source", "task"
+        )
+        self.requests = self._counter(
+            "api_requests_total",
+            "Requests to the control plane; code is the HTTP status, or the reason why there is none.",
+            "source",
+            "endpoint",
+            "code",
+        )
+        self.response_bytes = self._counter(
+            "api_response_bytes_total", "Bytes of the bodies read, after decompression.", "source", "endpoint"
+        )
+        self.unknown_status = self._counter(
+            "unknown_status_total",
+            "Statuses seen that this version does not know; they are exported all the same.",
+            "source",
+            "dimension",
+        )
+        self.reload_successful = self._gauge(
+            "config_last_reload_successful", "1 if the last load of the config file worked."
+        )
+        self.reload_time = self._gauge(
+            "config_last_reload_success_timestamp_seconds", "When the config file was last loaded with success."
+        )
+        self.exposition_bytes = self._gauge("exposition_bytes", "Size of the text page before compression.")
+        self.exposition_series = self._gauge("exposition_series", "Number of samples on the page.")
+        self.render_duration = self._histogram(
+            "render_duration_seconds", "How long the page took to put together after a change.", _RENDER_BUCKETS
+        )
+        build = self._gauge("build_info", "The exporter's version; always 1.", "version", "python_version")
+        build.labels(__version__, platform.python_version()).set(1)
+
+    def loaded(self) -> None:
+        """Note that the config file was loaded."""
+        self.reload_successful.set(1)
+        self.reload_time.set(time.time())
+
+    def render(self, format: Format) -> bytes:
+        """The text of all of them; OpenMetrics ends with its end mark."""
+        if format == "text":
+            return generate_latest(self._registry)
+        return generate_latest_openmetrics(self._registry)  # type: ignore[no-untyped-call, no-any-return]
+
+    def _gauge(self, name: str, help: str, *labels: str) -> Gauge:
+        return self._add(Gauge(f"pipeline_exporter_{name}", help, labels, registry=None), name, "gauge", help, labels)
+
+    def _counter(self, name: str, help: str, *labels: str) -> Counter:
+        counter = Counter(f"pipeline_exporter_{name}", help, labels, registry=None)
+        return self._add(counter, name, "counter", help, labels)
+
+    def _histogram(self, name: str, help: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        histogram = Histogram(f"pipeline_exporter_{name}", help, labels, buckets=buckets, registry=None)
+        return self._add(histogram, name, "histogram", help, labels)
+
+    def _add(self, metric: M, name: str, kind: str, help: str, labels: tuple[str, ...]) -> M:
+        full = f"pipeline_exporter_{name}"
+        self.families.append((full, kind, help, labels))
+        if not self._leave_out(full):
+            self._registry.register(metric)
+        return metric
+
+
+class SourceMetrics:
+    """What one source and its tasks tell about themselves; it is the ``Observer`` that sources know.
+
+    Every counter child that may ever be is there from the start, at 0: ``increase()`` sees the first failure.
+    """
+
+    def __init__(self, own: OwnMetrics, source: str, *, poll_interval: float, dimensions: Sequence[str]) -> None:
+        self._own = own
+        self._source = source
+        own.source_up.labels(source).set(0)
+        own.source_pipelines.labels(source).set(0)
+        own.poll_interval.labels(source).set(poll_interval)
+        for dimension in dimensions:
+            own.unknown_status.labels(source, dimension)
+
+    def add_task(self, task: str) -> None:
+        """Make the children of a task."""
+        for reason in REASONS:
+            self._own.failures.labels(self._source, task, reason)
+
+    def request(self, endpoint: str, code: str, size: int) -> None:
+        """Count a request."""
+        self._own.requests.labels(self._source, endpoint, code).inc()
+        self._own.response_bytes.labels(self._source, endpoint).inc(size)
+
+    def unknown_status(self, dimension: str) -> None:
+        """Count a status that this version does not know."""
+        self._own.unknown_status.labels(self._source, dimension).inc()
+
+    def failed(self, task: str, reason: str) -> None:
+        """Count a failure of a task or of a part of it."""
+        self._own.failures.labels(self._source, task, reason).inc()
+
+    def ran(self, task: str, seconds: float, *, success: bool) -> None:
+        """Note the end of a task's run."""
+        self._own.durations.labels(self._source, task).observe(seconds)
+        if success:
+            self._own.last_success.labels(self._source, task).set(time.time())
+
+    def up(self, value: bool) -> None:
+        """Note whether the last read of the statuses worked."""
+        self._own.source_up.labels(self._source).set(int(value))
+
+    def pipelines(self, count: int) -> None:
+        """Note how many pipelines are exported."""
+        self._own.source_pipelines.labels(self._source).set(count)

@@ -1,0 +1,165 @@
+"""The page, kept as text per object and family: a change renders its own pipelines again and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import Generic, TypeVar
+
+import msgspec
+
+from exporter.metrics.exposition import Body, FamilyBody
+from exporter.metrics.families import (
+    PIPELINE_LABELS,
+    SECONDS,
+    SOURCE_FAMILIES,
+    Family,
+    PipelineView,
+    SourceView,
+    pipeline_families,
+    stays,
+)
+from exporter.metrics.text import Header, label_pairs
+from exporter.model import Dimension
+from exporter.store import Change, SourceFacts
+
+V = TypeVar("V")
+_SOURCE = ""  # key of the texts that belong to a source as a whole
+
+
+class _Texts(Generic[V]):
+    """The text of every family for the objects of one source."""
+
+    def __init__(self, families: Sequence[Family[V]]) -> None:
+        self._families = families
+        self.of: dict[str, dict[str, bytes]] = {family.name: {} for family in families}
+        self.series = 0
+
+    def put(self, key: str, shared: str, view: V) -> None:
+        """Render one object anew."""
+        for family in self._families:
+            texts = self.of[family.name]
+            old = texts.get(key)
+            new = family.read(family.name, shared, view).encode()
+            if new:
+                texts[key] = new
+            elif old:
+                del texts[key]
+            self.series += new.count(b"\n") - (old.count(b"\n") if old else 0)
+
+    def drop(self, key: str) -> None:
+        """Forget one object."""
+        for texts in self.of.values():
+            self.series -= texts.pop(key, b"").count(b"\n")
+
+
+class Section:
+    """One source's part of the page; hidden, it has no samples."""
+
+    def __init__(
+        self,
+        facts: SourceFacts,
+        *,
+        dense: bool,
+        pipelines: Sequence[Family[PipelineView]],
+        own: Sequence[Family[SourceView]],
+    ) -> None:
+        self._facts = facts
+        self._dense = dense
+        self._pipelines = _Texts(pipelines)
+        self._own = _Texts(own)
+        self._stays: dict[str, tuple[tuple[bytes, float, float], ...]] = {}
+        self._with_stays = any(family.name == SECONDS for family in pipelines)
+        self.hidden = False
+        self.update(Change(changed=facts.pipelines))
+
+    @property
+    def series(self) -> int:
+        """How many samples there are."""
+        return self._pipelines.series + self._own.series + sum(map(len, self._stays.values()))
+
+    def update(self, change: Change) -> None:
+        """Render what changed: all series of a pipeline are replaced together."""
+        for pipeline_id in change.changed:
+            self._put(pipeline_id)
+        for pipeline_id in change.removed:
+            self._pipelines.drop(pipeline_id)
+            self._stays.pop(pipeline_id, None)
+        if change.source:
+            view = SourceView(self._facts.kind, self._facts.history, self._facts.platform)
+            self._own.put(_SOURCE, label_pairs([("source", self._facts.name)]), view)
+
+    def _put(self, pipeline_id: str) -> None:
+        facts = self._facts
+        pipeline, history = facts.pipelines[pipeline_id], facts.history.pipelines[pipeline_id]
+        shown_until = facts.history.shown_until(history)
+        view = PipelineView(pipeline, history, facts.kind, facts.dimensions, self._dense, shown_until)
+        values = (facts.name, pipeline.id, pipeline.name)
+        shared = label_pairs(tuple(zip(PIPELINE_LABELS, values, strict=True)))
+        self._pipelines.put(pipeline_id, shared, view)
+        if self._with_stays:
+            self._stays[pipeline_id] = stays(SECONDS, shared, view)
+
+    def texts(self, family: str) -> Iterable[bytes]:
+        """The sample lines of one family."""
+        if self.hidden:
+            return ()
+        texts = (self._pipelines.of.get(family) or self._own.of.get(family) or {}).values()
+        return chain(texts, self._moving()) if family == SECONDS else texts
+
+    def _moving(self) -> list[bytes]:
+        """The open stays at the time of the last good poll."""
+        now = self._facts.history.as_of or 0.0
+        return [
+            b"%b%.3f\n" % (line, seconds + (now - start if now > start else 0.0))
+            for stays in self._stays.values()
+            for line, seconds, start in stays
+        ]
+
+
+class Page:
+    """Every family of every source, but for those that ``leave_out`` names."""
+
+    def __init__(
+        self, dimensions: Iterable[Dimension], *, dense: bool = True, leave_out: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        self._dense = dense
+        self._pipelines = [f for f in pipeline_families(unique(dimensions)) if not leave_out(f.name)]
+        self._sources = [f for f in SOURCE_FAMILIES if not leave_out(f.name)]
+        self._sections: dict[str, Section] = {}
+
+    def add(self, facts: SourceFacts) -> Section:
+        """Make the part of a source, from all that is known of it."""
+        section = Section(facts, dense=self._dense, pipelines=self._pipelines, own=self._sources)
+        self._sections[facts.name] = section
+        return section
+
+    def drop(self, source: str) -> None:
+        """Forget a source."""
+        self._sections.pop(source, None)
+
+    def body(self) -> Body:
+        """The page as it is now: a value that later changes leave alone."""
+        families: list[Family[PipelineView] | Family[SourceView]] = [*self._pipelines, *self._sources]
+        found = [self._family_body(family) for family in families]
+        series = sum(section.series for section in self._sections.values() if not section.hidden)
+        return Body(tuple(body for body in found if body.texts), series)
+
+    def _family_body(self, family: Family[PipelineView] | Family[SourceView]) -> FamilyBody:
+        texts = tuple(chain.from_iterable(section.texts(family.name) for section in self._sections.values()))
+        return FamilyBody(Header(family.name, family.type, family.help), texts, sum(map(len, texts)))
+
+
+def unique(dimensions: Iterable[Dimension]) -> list[Dimension]:
+    """Dimensions by name; kinds that share one share its family, with the statuses of both."""
+    merged: dict[str, Dimension] = {}
+    for dimension in dimensions:
+        known = merged.get(dimension.name, dimension)
+        statuses = tuple(dict.fromkeys((*known.statuses, *dimension.statuses)))
+        merged[dimension.name] = msgspec.structs.replace(known, statuses=statuses)
+    return list(merged.values())
+
+
+def families(dimensions: Iterable[Dimension]) -> list[Family[PipelineView] | Family[SourceView]]:
+    """Every family there can be, for the documentation and for patterns over their names."""
+    return [*pipeline_families(unique(dimensions)), *SOURCE_FAMILIES]

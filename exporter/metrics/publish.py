@@ -1,0 +1,100 @@
+"""Keeps the page ready: put together after each change, compressed before anyone asks for it again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+
+import msgspec
+
+from exporter.metrics.exposition import Body, Deflated, deflate, gzip_stream
+from exporter.metrics.own import OwnMetrics
+from exporter.metrics.text import Format
+
+_WANTED_SECONDS = 300.0
+_LEAST_PAUSE_SECONDS = 0.02
+_PAUSE_PER_WORK = 4.0
+
+
+class _Packed(msgspec.Struct, frozen=True):
+    """A compressed page and the body it was made from."""
+
+    body: Body
+    deflated: Deflated
+
+
+class Publisher:
+    """Serves the newest page without making anyone wait for it to be made.
+
+    ``changed()`` is called after each change. The page is put together at once, and then not again before a pause
+    that grows with what it cost, so that a storm of changes takes a fifth of one core at most. A format that was
+    asked for in gzip within the last five minutes is compressed in a thread, while the page before it is served.
+    """
+
+    def __init__(self, make: Callable[[], Body], own: OwnMetrics) -> None:
+        self._make = make
+        self._own = own
+        self._body = Body((), 0)
+        self._packed: dict[Format, _Packed] = {}
+        self._packing: dict[Format, asyncio.Task[_Packed]] = {}
+        self._asked_at: dict[Format, float] = {}
+        self._changed = asyncio.Event()
+
+    def changed(self) -> None:
+        """Say that the page is out of date."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Publish for ever."""
+        while True:
+            await self._changed.wait()
+            begin = time.monotonic()
+            await self.publish()
+            pause = max(_LEAST_PAUSE_SECONDS, _PAUSE_PER_WORK * (time.monotonic() - begin))
+            await asyncio.sleep(pause)
+
+    async def publish(self) -> None:
+        """Put the page together and compress it for those who are used to that."""
+        self._changed.clear()
+        with self._own.render_duration.time():
+            self._body = self._make()
+        self._own.exposition_series.set(self._body.series)
+        now = time.monotonic()
+        for format, asked_at in self._asked_at.items():
+            if now - asked_at < _WANTED_SECONDS and (await self._pack(format)).body is not self._body:
+                await self._pack(format)
+
+    def identity(self, format: Format) -> tuple[int, Iterator[bytes]]:
+        """The newest page as it is: its length in bytes, and its pieces."""
+        end = self._end(format)
+        return self._body.size(format) + len(end), chain(self._body.pieces(format), (end,))
+
+    async def gzip(self, format: Format) -> Sequence[bytes]:
+        """The page as one gzip stream: the newest that is compressed, or one that is being asked for first."""
+        self._asked_at[format] = time.monotonic()
+        packed = self._packed.get(format)
+        if packed is None or (packed.body is not self._body and format not in self._packing):
+            packed = await self._pack(format)
+        return gzip_stream(packed.deflated, self._end(format))
+
+    def _end(self, format: Format) -> bytes:
+        end = self._own.render(format)
+        self._own.exposition_bytes.set(self._body.size("text") + len(end))
+        return end
+
+    async def _pack(self, format: Format) -> _Packed:
+        """Compress the present body; whoever asks meanwhile waits for the same work."""
+        if format not in self._packing:
+            self._packing[format] = asyncio.create_task(self._compress(format))
+        return await asyncio.shield(self._packing[format])
+
+    async def _compress(self, format: Format) -> _Packed:
+        try:
+            body = self._body
+            packed = _Packed(body, await asyncio.to_thread(deflate, body.pieces(format)))
+            self._packed[format] = packed
+            return packed
+        finally:
+            del self._packing[format]

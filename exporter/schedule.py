@@ -1,0 +1,161 @@
+"""Runs the tasks of sources: each at its own cadence, never twice at once, timed, and never raising."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from exporter.errors import SourceError
+from exporter.model import Fact
+from exporter.sources.base import Task
+
+log = structlog.get_logger(__name__)
+
+_JITTER = 0.1
+_MOST_JITTER_SECONDS = 5.0
+
+
+class Gauges(Protocol):
+    """Who is told how runs went."""
+
+    def failed(self, task: str, reason: str) -> None:
+        """A run, or a part of it, failed."""
+
+    def ran(self, task: str, seconds: float, *, success: bool) -> None:
+        """A run ended."""
+
+
+class Runner:
+    """Runs the tasks of one source and remembers how each went.
+
+    ``deliver`` takes every fact; ``ended`` is called after each run with the task's name and whether it worked.
+    """
+
+    def __init__(
+        self, source: str, gauges: Gauges, *, deliver: Callable[[Fact], None], ended: Callable[[str, bool], None]
+    ) -> None:
+        self._source = source
+        self._gauges = gauges
+        self._deliver = deliver
+        self._ended = ended
+        self._failing: dict[str, str] = {}
+
+    async def run(self, task: Task) -> bool:
+        """Run a task once; every failure ends here. Returns whether it worked."""
+        begin = time.monotonic()
+        try:
+            await task.run(_Run(self, task.name))
+            success = True
+            self._note_success(task.name)
+        except SourceError as error:
+            success = False
+            self.note_failure(task.name, error)
+        except Exception:
+            success = False
+            self._gauges.failed(task.name, "internal")
+            log.exception("a task failed unexpectedly", source=self._source, task=task.name)
+        self._gauges.ran(task.name, time.monotonic() - begin, success=success)
+        self._ended(task.name, success)
+        return success
+
+    def deliver(self, fact: Fact) -> None:
+        """Hand on a fact."""
+        self._deliver(fact)
+
+    def note_failure(self, task: str, error: SourceError) -> None:
+        """Count a failure; log it when it is another one than before, so that a long outage is one line."""
+        self._gauges.failed(task, error.reason)
+        level = "debug" if self._failing.get(task) == error.reason else "warning"
+        self._failing[task] = error.reason
+        log.log(_LEVELS[level], "a task failed", source=self._source, task=task, reason=error.reason, err=str(error))
+
+    def _note_success(self, task: str) -> None:
+        if (reason := self._failing.pop(task, None)) is not None:
+            log.info("a task works again", source=self._source, task=task, was=reason)
+
+
+_LEVELS = {"debug": 10, "warning": 30}
+
+
+class _Run:
+    """One run of a task, as the source sees it."""
+
+    def __init__(self, runner: Runner, task: str) -> None:
+        self._runner = runner
+        self._task = task
+
+    def deliver(self, fact: Fact) -> None:
+        self._runner.deliver(fact)
+
+    def fail(self, error: SourceError) -> None:
+        self._runner.note_failure(self._task, error)
+
+
+class Schedule:
+    """The jobs of all sources, on APScheduler."""
+
+    def __init__(self) -> None:
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+        self._running: set[tuple[str, str]] = set()
+        self.last_tick = time.monotonic()
+
+    def start(self, tick: Callable[[], None]) -> None:
+        """Begin; ``tick`` is called every second, which also shows that the scheduler lives."""
+
+        async def job() -> None:
+            self.last_tick = time.monotonic()
+            tick()
+
+        self._scheduler.add_job(job, IntervalTrigger(seconds=1), id="tick")
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """End every job; what is running is cancelled."""
+        self._scheduler.shutdown(wait=False)
+
+    def add(self, source: str, tasks: tuple[Task, ...], runner: Runner) -> None:
+        """Run the tasks of a source from now on; those that wait to be wanted begin after their first interval."""
+        for task in tasks:
+            trigger = IntervalTrigger(seconds=task.interval, jitter=min(_MOST_JITTER_SECONDS, _JITTER * task.interval))
+            first = {} if task.wanted else {"next_run_time": datetime.now(UTC)}
+            job_id = _job_id(source, task)
+            self._scheduler.add_job(
+                self._run, trigger, args=(source, task, tasks, runner), id=job_id, replace_existing=True, **first
+            )
+
+    def remove(self, source: str, tasks: tuple[Task, ...]) -> None:
+        """Run them no more."""
+        for task in tasks:
+            self._scheduler.remove_job(_job_id(source, task))
+
+    async def _run(self, source: str, task: Task, tasks: tuple[Task, ...], runner: Runner) -> None:
+        key = (source, task.name)
+        self._running.add(key)
+        try:
+            await runner.run(task)
+        finally:
+            self._running.discard(key)
+        for other in tasks:
+            if other is not task and other.wanted and other.wanted():
+                self._wake(source, other)
+
+    def _wake(self, source: str, task: Task) -> None:
+        if (source, task.name) in self._running:
+            return
+        try:
+            self._scheduler.modify_job(_job_id(source, task), next_run_time=datetime.now(UTC))
+        except JobLookupError:  # the source was removed meanwhile
+            return
+
+
+def _job_id(source: str, task: Task) -> str:
+    return f"{source}/{task.name}"

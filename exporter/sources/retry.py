@@ -1,0 +1,53 @@
+"""When a failed read is tried again, and how long to wait: pure rules over the error tree."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from exporter.errors import ConnectionLost, RateLimited, ServerFailed, SourceError, Unauthorized
+
+ATTEMPTS = 3
+_PASSING_STATUSES = frozenset({408, 429, 502, 503, 504})
+_LONGEST_BACKOFF_SECONDS = 5.0
+_LONGEST_WAIT_WITHIN_A_RUN_SECONDS = 10.0
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same request may well succeed in a moment.
+
+    Statuses 408, 429, 502, 503 and 504 as in the vendor's client; a reset, which a pooled connection meets when
+    the server closed it first; and 401, which Feldera also sends while its database is down. A server that asks
+    for a long wait is tried again by a later run: this one fails now, so that people see it.
+    """
+    if isinstance(error, ServerFailed | RateLimited):
+        asked = error.retry_after or 0.0
+        return error.status in _PASSING_STATUSES and asked <= _LONGEST_WAIT_WITHIN_A_RUN_SECONDS
+    return isinstance(error, ConnectionLost | Unauthorized)
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after the ``attempt``-th failure (from 1), with jitter."""
+    return random.uniform(0.5, 1.0) * min(0.4 * 2.0 ** (attempt - 1), _LONGEST_BACKOFF_SECONDS)
+
+
+def wait_after(error: SourceError, attempt: int) -> float:
+    """Seconds until the next attempt: what the server asked for, else the back-off."""
+    return backoff(attempt) if error.retry_after is None else error.retry_after
+
+
+def parse_retry_after(header: str | None, now: float) -> float | None:
+    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3: a number or a date); None for nonsense.
+
+    >>> parse_retry_after("120", 0.0)
+    120.0
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:9])
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
