@@ -35,6 +35,7 @@ class OwnMetrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._leave_out = leave_out
         self._registry = CollectorRegistry()
+        self._metrics: list[MetricWrapperBase] = []
         self.families: list[tuple[str, str, str, tuple[str, ...]]] = []
         self.source_up = self._gauge("source_up", "1 if the last read of the statuses worked.", "source")
         self.source_pipelines = self._gauge("source_pipelines", "Pipelines exported.", "source")
@@ -85,6 +86,12 @@ class OwnMetrics:
         self.reload_successful.set(1)
         self.reload_time.set(time.time())
 
+    def forget(self, source: str) -> None:
+        """Drop every series of a source that is no longer read."""
+        for metric, (*_, labels) in zip(self._metrics, self.families, strict=True):
+            if "source" in labels:
+                metric.remove_by_labels({"source": source})
+
     def render(self, format: Format) -> bytes:
         """The text of all of them; OpenMetrics ends with its end mark."""
         if format == "text":
@@ -105,6 +112,7 @@ class OwnMetrics:
     def _add(self, metric: M, name: str, kind: str, help: str, labels: tuple[str, ...]) -> M:
         full = f"pipeline_exporter_{name}"
         self.families.append((full, kind, help, labels))
+        self._metrics.append(metric)
         if not self._leave_out(full):
             self._registry.register(metric)
         return metric

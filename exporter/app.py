@@ -1,0 +1,228 @@
+"""Builds the parts and wires them: sources to store, store to page, page to web; starts and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import chain
+
+import structlog
+
+from exporter.config import Config, SourceConfig
+from exporter.errors import ConfigError
+from exporter.metrics.own import OwnMetrics, SourceMetrics
+from exporter.metrics.page import Page, Section
+from exporter.metrics.publish import Publisher
+from exporter.model import Dimension, Fact
+from exporter.schedule import Runner, Schedule
+from exporter.sources.base import Source
+from exporter.sources.kinds import KINDS
+from exporter.store import Change, SourceFacts
+from exporter.web.app import create_app
+from exporter.web.server import Server
+
+log = structlog.get_logger(__name__)
+
+_STALLED_SECONDS = 30.0
+
+
+class Reading:
+    """One source as it is being read: the reader, what it found, and its part of the page."""
+
+    def __init__(
+        self, config: SourceConfig, facts: SourceFacts, section: Section, own: OwnMetrics, changed: Callable[[], None]
+    ) -> None:
+        self.config = config
+        self.facts = facts
+        self.section = section
+        self.tried = False
+        self._changed = changed
+        self._good: dict[str, float] = {}
+        dimensions = [dimension.name for dimension in facts.dimensions]
+        self._metrics = SourceMetrics(own, config.name, poll_interval=config.poll_interval, dimensions=dimensions)
+        self.source: Source = KINDS[config.type].open(config, self._metrics)
+        self.runner = Runner(config.name, self._metrics, deliver=self._deliver, ended=self._ended)
+        for task in self.source.tasks:
+            self._metrics.add_task(task.name)
+
+    def expire(self, stale_after: float) -> None:
+        """Drop facts that are too old to be served; those of a source that cannot be read, and of its platform."""
+        now = time.monotonic()
+        if not self.section.hidden and now - self._good.get("poll", now) > stale_after:
+            self._hide()
+        if now - self._good.get("platform", now) > stale_after + self._interval("platform"):
+            del self._good["platform"]
+            self._show(self.facts.forget_platform())
+
+    def _interval(self, name: str) -> float:
+        return next((task.interval for task in self.source.tasks if task.name == name), 0.0)
+
+    def _hide(self) -> None:
+        log.warning("facts are too old to be served", source=self.config.name)
+        self.section.hidden = True
+        self._metrics.pipelines(0)
+        self._changed()
+
+    def _deliver(self, fact: Fact) -> None:
+        self._show(self.facts.apply(fact))
+
+    def _show(self, change: Change) -> None:
+        self.section.update(change)
+        self._changed()
+
+    def _ended(self, task: str, success: bool) -> None:
+        if success:
+            self._good[task] = time.monotonic()
+        if task == "poll":
+            self._polled(success)
+        self._changed()
+
+    def _polled(self, success: bool) -> None:
+        self.tried = True
+        self._metrics.up(success)
+        if success:
+            self.section.hidden = False
+            self._metrics.pipelines(len(self.facts.pipelines))
+        else:
+            self._good.setdefault("poll", time.monotonic())
+
+
+class Application:
+    """The exporter: reads every source of a config and serves what it finds.
+
+    ``load`` gives the config anew for a reload and raises ConfigError.
+    """
+
+    def __init__(self, config: Config, *, load: Callable[[], Config] | None = None) -> None:
+        self._config = config
+        self._load = load
+        self.own = OwnMetrics(leave_out=self._left_out)
+        self.own.loaded()
+        self._page = self._new_page()
+        self.publisher = Publisher(lambda: self._page.body(), self.own)
+        self._schedule = Schedule()
+        self._readings: dict[str, Reading] = {}
+
+    def _left_out(self, family: str) -> bool:
+        return any(pattern.matches(family) for pattern in self._config.metrics.exclude)
+
+    def _new_page(self) -> Page:
+        dense = self._config.metrics.status_series == "dense"
+        return Page(_dimensions(self._config), dense=dense, leave_out=self._left_out)
+
+    def open(self) -> None:
+        """Open every source; nothing is read yet."""
+        for config in self._config.sources:
+            self._open(config, facts=None)
+
+    def _open(self, config: SourceConfig, *, facts: SourceFacts | None) -> Reading:
+        kind = KINDS[config.type]
+        known = facts or SourceFacts(config.name, kind=kind.name, dimensions=kind.dimensions)
+        known.reopened()
+        if config.tls_config.insecure_skip_verify:
+            log.warning("tls_config.insecure_skip_verify: the server's certificate is not checked", source=config.name)
+        reading = Reading(config, known, self._page.add(known), self.own, self.publisher.changed)
+        self._readings[config.name] = reading
+        return reading
+
+    async def serve(
+        self,
+        sockets: Sequence[socket.socket],
+        stop: asyncio.Event,
+        *,
+        telemetry_path: str = "/metrics",
+        enable_lifecycle: bool = False,
+    ) -> None:
+        """Read and serve until ``stop`` is set; then end everything in reverse order."""
+        self.open()
+        app = create_app(self.publisher, self, telemetry_path=telemetry_path, enable_lifecycle=enable_lifecycle)
+        server = Server(app)
+        web = asyncio.create_task(server.serve(list(sockets)))
+        publishing = asyncio.create_task(self.publisher.run())
+        self._schedule.start(self._tick)
+        for reading in self._readings.values():
+            self._schedule.add(reading.config.name, reading.source.tasks, reading.runner)
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({web, publishing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await self._stop(server, web, publishing, stopped)
+
+    async def _stop(self, server: Server, web: asyncio.Task[None], *others: asyncio.Task[object]) -> None:
+        server.should_exit = True
+        self._schedule.stop()
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*(reading.source.aclose() for reading in self._readings.values()), return_exceptions=True)
+        await web
+        for task in others:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def read_once(self) -> bool:
+        """Run every task of every source once; whether all worked."""
+        self.open()
+        try:
+            results = await asyncio.gather(*map(_read_once, self._readings.values()))
+        finally:
+            await asyncio.gather(*(reading.source.aclose() for reading in self._readings.values()))
+        await self.publisher.publish()
+        return all(results)
+
+    def not_ready(self) -> str:
+        """Why the exporter is not ready; empty when it is."""
+        untried = [name for name, reading in self._readings.items() if not reading.tried]
+        if untried:
+            return f"not tried yet: {', '.join(untried)}"
+        if time.monotonic() - self._schedule.last_tick > _STALLED_SECONDS:
+            return "the scheduler has stalled"
+        return ""
+
+    async def reload(self) -> str:
+        """Load the config again and apply it; the old one goes on if the new one cannot be used."""
+        try:
+            config = self._load() if self._load else self._config
+        except ConfigError as error:
+            self.own.reload_successful.set(0)
+            log.error("the config file cannot be used; the old one goes on", problems=error.problems)
+            return str(error)
+        await self._apply(config)
+        self.own.loaded()
+        log.info("config file loaded")
+        return ""
+
+    async def _apply(self, config: Config) -> None:
+        """Close sources that are gone or changed, open the new ones; what was counted goes on under its name."""
+        kept = {name for name, reading in self._readings.items() if reading.config in config.sources}
+        old = {name: self._readings.pop(name) for name in list(self._readings) if name not in kept}
+        for name, reading in old.items():
+            self._schedule.remove(name, reading.source.tasks)
+            await reading.source.aclose()
+        for gone in old.keys() - {source.name for source in config.sources}:
+            self.own.forget(gone)
+        self._config = config
+        self._page = self._new_page()
+        for reading in self._readings.values():
+            reading.section = self._page.add(reading.facts)
+        for source in config.sources:
+            if source.name not in kept:
+                before = old.get(source.name)
+                facts = before.facts if before and before.config.type == source.type else None
+                opened = self._open(source, facts=facts)
+                self._schedule.add(source.name, opened.source.tasks, opened.runner)
+        self.publisher.changed()
+
+    def _tick(self) -> None:
+        for reading in self._readings.values():
+            reading.expire(self._config.stale_after)
+
+
+async def _read_once(reading: Reading) -> bool:
+    results = [await reading.runner.run(task) for task in reading.source.tasks]
+    return all(results)
+
+
+def _dimensions(config: Config) -> Iterable[Dimension]:
+    kinds = dict.fromkeys(source.type for source in config.sources)
+    return chain.from_iterable(KINDS[kind].dimensions for kind in kinds)

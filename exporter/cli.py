@@ -1,0 +1,226 @@
+"""The command ``pipeline-exporter``: its options, its output and its exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+import click
+
+from exporter import __version__, logs
+from exporter.app import Application
+from exporter.config import Config
+from exporter.config.file import load, parse
+from exporter.demo.servers import KINDS as SIMULATORS
+from exporter.errors import ConfigError
+from exporter.sources.kinds import KINDS
+from exporter.web.server import Server, listen, url_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_CONFIG_TYPES = {name: kind.config for name, kind in KINDS.items()}
+
+
+def _config_option(function: F) -> F:
+    option = click.option(
+        "--config.file", "config_file", type=click.Path(path_type=Path), required=True, help="The config file (YAML)."
+    )
+    return option(function)
+
+
+def _log_options(function: F) -> F:
+    level = click.option(
+        "--log.level", "log_level", type=click.Choice(logs.LEVELS), default="info", show_default=True,
+        help="Least severity that is logged.",
+    )  # fmt: skip
+    format = click.option(
+        "--log.format", "log_format", type=click.Choice(["logfmt", "json"]), default="logfmt", show_default=True,
+        help="How log lines are written.",
+    )  # fmt: skip
+    return level(format(function))
+
+
+def _listen_option(default: str) -> Callable[[F], F]:
+    return click.option(
+        "--web.listen-address", "address", default=default, show_default=True,
+        help="Address to serve on; port 0 is a free one, which is printed.",
+    )  # fmt: skip
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "--version", prog_name="pipeline-exporter")
+def main() -> None:
+    """Prometheus exporter for the control planes of data pipelines."""
+
+
+@main.command()
+@_config_option
+@_listen_option(":10777")
+@click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, help="Metrics' path.")
+@click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Serve POST /-/reload.")
+@_log_options
+def run(config_file: Path, address: str, telemetry_path: str, lifecycle: bool, log_level: str, log_format: str) -> None:
+    """Read the control planes and serve /metrics until SIGTERM; SIGHUP loads the config file again."""
+    _configure_logs(log_level, log_format)
+    if not telemetry_path.startswith("/") or telemetry_path == "/":
+        raise click.BadParameter("must begin with / and name more than that", param_hint="--web.telemetry-path")
+    application = Application(_load(config_file), load=lambda: load(config_file, _CONFIG_TYPES))
+    sock = _listen(address)
+    click.echo(f"serving {url_of(sock)}{telemetry_path}", err=True)
+    _run(_serve(application, sock, telemetry_path=telemetry_path, enable_lifecycle=lifecycle))
+
+
+@main.command("check-config")
+@_config_option
+def check_config(config_file: Path) -> None:
+    """Check the config file: exit 0, or 1 with every error, one sentence a line."""
+    config = _load(config_file)
+    names = ", ".join(f"{source.name} ({source.type})" for source in config.sources)
+    click.echo(f"{config_file}: valid; sources: {names}")
+
+
+@main.command()
+@_config_option
+@_log_options
+def once(config_file: Path, log_level: str, log_format: str) -> None:
+    """Read every source once and print the metrics page; exit 1 if a source failed."""
+    _configure_logs(log_level, log_format)
+    application = Application(_load(config_file))
+    worked = asyncio.run(application.read_once())
+    _, pieces = application.publisher.identity("text")
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+    sys.exit(0 if worked else 1)
+
+
+@main.command()
+@_listen_option("127.0.0.1:10777")
+@click.option("--duration", type=click.FloatRange(min=0), help="Stop by itself after so many seconds.")
+@click.option("--pipelines", type=click.IntRange(1, 100_000), default=24, show_default=True, help="Pipelines to play.")
+@_log_options
+def demo(address: str, duration: float | None, pipelines: int, log_level: str, log_format: str) -> None:
+    """Run the exporter on simulated control planes that always have something to see."""
+    _configure_logs(log_level, log_format)
+    _run(_demo(_listen(address), duration, pipelines))
+
+
+@main.command("demo-server")
+@click.option("--listen-address", "address", required=True, help="host:port; port 0 is a free one, which is printed.")
+@click.option("--kind", type=click.Choice(sorted(SIMULATORS)), required=True, help="Which control plane to simulate.")
+@click.option("--pipelines", type=click.IntRange(1, 100_000), default=24, show_default=True, help="Pipelines to play.")
+@click.option("--seed", default=0, show_default=True, help="Another seed, another story.")
+def demo_server(address: str, kind: str, pipelines: int, seed: int) -> None:
+    """Run only a simulated control plane."""
+    _configure_logs("info", "logfmt")
+    sock = _listen(address)
+    app = SIMULATORS[kind](pipelines, seed)
+    click.echo(f"simulated {kind}: {url_of(sock)}")
+    _run(_simulate(Server(app), sock))
+
+
+def _load(path: Path) -> Config:
+    try:
+        return load(path, _CONFIG_TYPES)
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        sys.exit(1)
+
+
+def _configure_logs(level: str, format: str) -> None:
+    logs.configure(level=level, format=cast(Literal["logfmt", "json"], format))
+
+
+def _listen(address: str) -> socket.socket:
+    try:
+        return listen(address)
+    except ValueError as error:
+        click.echo(str(error), err=True)
+    except OSError as error:
+        click.echo(f"cannot listen on {address}: {error.strerror}", err=True)
+    sys.exit(1)
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end, which a signal asks for; a second Ctrl-C does not wait."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _serve(
+    application: Application, sock: socket.socket, *, telemetry_path: str = "/metrics", enable_lifecycle: bool = False
+) -> None:
+    stop = _stop_on_signals()
+    reloads: set[asyncio.Task[str]] = set()
+
+    def reload() -> None:
+        reloads.add(task := asyncio.ensure_future(application.reload()))
+        task.add_done_callback(reloads.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+    await application.serve([sock], stop, telemetry_path=telemetry_path, enable_lifecycle=enable_lifecycle)
+
+
+async def _simulate(server: Server, sock: socket.socket) -> None:
+    stop = _stop_on_signals()
+    async with _serving(server, sock):
+        await stop.wait()
+
+
+@contextlib.asynccontextmanager
+async def _serving(server: Server, sock: socket.socket) -> AsyncIterator[str]:
+    """A server beside us, on ``sock``, while the block runs."""
+    task = asyncio.create_task(server.serve([sock]))
+    try:
+        yield url_of(sock)
+    finally:
+        server.should_exit = True
+        server.force_exit = True  # log streams have no end to wait for
+        await task
+
+
+async def _demo(sock: socket.socket, duration: float | None, pipelines: int) -> None:
+    stop = _stop_on_signals()
+    if duration is not None:
+        asyncio.get_running_loop().call_later(duration, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        urls = {}
+        for kind, simulate in SIMULATORS.items():
+            if kind in KINDS:
+                urls[kind] = await stack.enter_async_context(_serving(Server(simulate(pipelines, 0)), _free_port()))
+        config = parse(_DEMO_CONFIG.format(**urls), _CONFIG_TYPES, environ={}, folder=Path())
+        _announce(url_of(sock), urls)
+        await Application(config).serve([sock], stop)
+
+
+def _free_port() -> socket.socket:
+    return listen("127.0.0.1:0")
+
+
+_DEMO_CONFIG = """
+sources:
+  - {{name: demo-feldera, type: feldera, url: "{feldera}", poll_interval: 5s}}
+stale_after: 1m
+"""
+
+
+def _announce(url: str, simulated: dict[str, str]) -> None:
+    click.echo(f"exporter:             {url}/")
+    click.echo(f"metrics:              {url}/metrics")
+    for kind, address in simulated.items():
+        click.echo(f"simulated {kind + ':':<12}{address}/")
+    click.echo("Ctrl-C stops it.")
+    sys.stdout.flush()
