@@ -38,6 +38,14 @@ class DeploymentError(msgspec.Struct, frozen=True, gc=False):
     message: str = ""
 
 
+class Checks(msgspec.Struct, frozen=True, gc=False):
+    """How many checks a pipeline has, how many passed and how many run; the rest failed or are new."""
+
+    total: int
+    ok: int
+    running: int
+
+
 class Pipeline(msgspec.Struct, frozen=True, gc=False):
     """What a control plane says about one pipeline now.
 
@@ -54,6 +62,18 @@ class Pipeline(msgspec.Struct, frozen=True, gc=False):
     created_at: float | None = None
     error: DeploymentError | None = None
     connector_errors: int | None = None
+    replicas: int | None = None
+    checks: Checks | None = None
+    config_changed_at: float | None = None
+
+
+class Note(msgspec.Struct, frozen=True, gc=False):
+    """What the platform noted beside an event; ``origin`` and ``reason`` are bounded, ``message`` is free text."""
+
+    origin: str
+    reason: str
+    at: float | None = None
+    message: str = ""
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +86,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     at: float
     statuses: tuple[str | None, ...]
     has_error: bool = False
+    notes: tuple[Note, ...] = ()
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -98,6 +119,46 @@ class FailureRead(msgspec.Struct, frozen=True):
     error: DeploymentError
 
 
+class TraceSession(msgspec.Struct, frozen=True, gc=False):
+    """A time during which samples of a pipeline's records are traced."""
+
+    id: str
+    ends_at: float | None
+    active: bool
+
+
+TraceResult: TypeAlias = Literal["ok", "zero", "retry", "other"]
+"""What an output said; ``zero`` is an error, or a server that does not tell."""
+
+
+class TraceRecord(msgspec.Struct, frozen=True, gc=False):
+    """One record of a trace session, without its payload.
+
+    ``at`` is when the control plane received it, ``seen_at`` when the plugin saw it. ``result`` is only there at
+    the output. A ``malformed`` record has no stage and no plugin.
+    """
+
+    id: str
+    at: float
+    seen_at: float
+    stage: str = ""
+    plugin: str = ""
+    result: TraceResult | None = None
+    malformed: bool = False
+
+
+class TraceRead(msgspec.Struct, frozen=True):
+    """The newest trace session of a pipeline (None: there is none) and records of it not read before, oldest first.
+
+    ``gap`` says that records may have been lost before these.
+    """
+
+    pipeline_id: str
+    session: TraceSession | None
+    records: tuple[TraceRecord, ...] = ()
+    gap: bool = False
+
+
 class Service(msgspec.Struct, frozen=True):
     """A part of the control plane and whether it says it is well."""
 
@@ -114,7 +175,7 @@ class PlatformRead(msgspec.Struct, frozen=True):
     checked_at: float | None = None
 
 
-Fact: TypeAlias = Snapshot | HistoryRead | FailureRead | PlatformRead
+Fact: TypeAlias = Snapshot | HistoryRead | FailureRead | TraceRead | PlatformRead
 """Whatever a source can deliver."""
 
 

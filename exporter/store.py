@@ -7,7 +7,16 @@ from collections.abc import Collection
 import msgspec
 
 from exporter.history import SourceHistory
-from exporter.model import Dimension, Fact, FailureRead, HistoryRead, Pipeline, PlatformRead, Snapshot
+from exporter.model import (
+    Dimension,
+    Fact,
+    FailureRead,
+    HistoryRead,
+    Pipeline,
+    PlatformRead,
+    Snapshot,
+    TraceRead,
+)
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -40,7 +49,9 @@ class SourceFacts:
         if isinstance(fact, Snapshot):
             return self._snapshot(fact)
         if isinstance(fact, HistoryRead):
-            return self._read(fact)
+            return self._past(fact.pipeline_id, known=self.history.read(fact))
+        if isinstance(fact, TraceRead):
+            return self._past(fact.pipeline_id, known=self.history.trace(fact))
         if isinstance(fact, FailureRead):
             self.failures[fact.pipeline_id] = fact
             return Change(source=False)
@@ -65,10 +76,8 @@ class SourceFacts:
         changed = [pipeline.id for pipeline in snapshot.changed]
         return Change(changed=changed, removed=snapshot.removed, source=snapshot.whole)
 
-    def _read(self, read: HistoryRead) -> Change:
-        if not self.history.read(read):
-            return Change(source=False)
-        return Change(changed=(read.pipeline_id,))
+    def _past(self, pipeline_id: str, *, known: bool) -> Change:
+        return Change(changed=(pipeline_id,)) if known else Change(source=False)
 
     def _platform(self, read: PlatformRead) -> Change:
         """A part that was not asked for keeps its last value."""

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 
 import msgspec
 
-from exporter.history.timeline import Stretch, insert, since, stretch_of
-from exporter.model import Event
+from exporter.history.identity import ordered
+from exporter.history.notes import Notes
+from exporter.history.timeline import State, Timeline
+from exporter.history.traces import Traces
+from exporter.model import Event, TraceRead
 
-_MOST_IDS = 10_000
 _MOST_LABELS = 100
 _CREATION_SECONDS = 60.0
-
-State = tuple[tuple[str | None, ...], bool]
-"""Statuses in the order of the dimensions, and whether there is an error."""
-
 
 class Left(msgspec.Struct, frozen=True, gc=False):
     """A status that was left after ``seconds``."""
@@ -33,23 +29,29 @@ class PipelineHistory:
     ``transitions`` is keyed by (dimension, new status), ``seconds`` by (dimension, status); dimensions are given by
     their place in the kind's order. Events at or before ``counts_from`` are looked at but not counted: they were
     there before the exporter knew the source. ``initial`` is the state in which the pipeline was first seen; a
-    pipeline that appeared later has none, and all of it counts.
+    pipeline that appeared later has none, and all of it counts. ``notes`` and ``traces`` are there once there is
+    something of the kind.
     """
 
     def __init__(self, *, counts_from: float | None, initial: State | None) -> None:
-        self.timeline: list[Stretch] = []
+        self.timeline = Timeline()
         self.transitions: dict[tuple[int, str], int] = {}
         self.seconds: dict[tuple[int, str], float] = {}
         self.events = 0
         self.failures = 0
-        self.last_event_at: float | None = None
         self.frozen_at: float | None = counts_from
-        self._ids: array[int] = array("Q")
+        self.notes: Notes | None = None
+        self.traces: Traces | None = None
         self._counts_from = counts_from
         self._seeded = counts_from is None
         self._current = initial
         self._initial = initial
         self._advanced = counts_from
+
+    @property
+    def last_event_at(self) -> float | None:
+        """The time of the newest event."""
+        return self.timeline.newest_at
 
     @property
     def open(self) -> list[tuple[int, str, float]]:
@@ -64,65 +66,76 @@ class PipelineHistory:
         ``shown_until`` is the time up to which time in state has been shown: what is shown is never taken back.
         Returns the statuses that were left, and whether history was lost between what was known and these.
         """
-        keys = [_id(event.id) for event in events]
-        known = set(self._ids)
+        keys = [ordered(event.id) for event in events]
+        known = self.timeline.known()
         gap = complete and bool(known and keys) and known.isdisjoint(keys)
         if shown_until is not None and self._current is not None:
             self._advance(shown_until)
+        if complete:
+            self.timeline.keep(len(keys))
         left: list[Left] = []
         for key, event in zip(keys, events, strict=True):
             if key not in known:
                 known.add(key)
-                self._ids.append(key)
-                left += self._fold_one(event, counted=self._counts(event))
+                left += self._fold_one(event, key, counted=self._counts(event.at))
+            if event.notes:
+                self.notes = self.notes or Notes()
+                self.notes.fold(event, self._counts)
         self._seeded = True
-        if complete and keys:
-            self._ids = array("Q", keys)
-        del self._ids[:-_MOST_IDS]
         return left, gap
+
+    def trace(self, read: TraceRead) -> None:
+        """Take in what was read of the pipeline's trace sessions."""
+        self.traces = self.traces or Traces()
+        self.traces.fold(read, self._is_news)
 
     def since(self, dimension: int, status: str, created_at: float | None) -> float | None:
         """When the present stay in ``status`` began, from the history alone; None if that is not known."""
-        if not self.timeline or self.timeline[-1].statuses[dimension] != status:
+        newest = self.timeline.newest
+        if newest is None or newest[0][dimension] != status:
             return None
-        start, seen = since(self.timeline, dimension)
+        start, seen = self.timeline.since(dimension)
         from_creation = start is not None and created_at is not None and start <= created_at + _CREATION_SECONDS
         return start if seen or from_creation else None
 
-    def _counts(self, event: Event) -> bool:
-        return self._seeded or self._counts_from is None or event.at > self._counts_from
+    def _counts(self, at: float) -> bool:
+        return self._seeded or self._is_news(at)
 
-    def _fold_one(self, event: Event, *, counted: bool) -> list[Left]:
+    def _is_news(self, at: float) -> bool:
+        """Whether ``at`` is after the exporter first knew the source."""
+        return self._counts_from is None or at > self._counts_from
+
+    def _fold_one(self, event: Event, key: int, *, counted: bool) -> list[Left]:
         self.events += counted
-        self.last_event_at = max(self.last_event_at or event.at, event.at)
-        is_newest = not self.timeline or (event.at, event.id) > self.timeline[-1].last
+        newest_at = self.last_event_at
+        is_newest = newest_at is None or event.at >= newest_at
         left = self._left_by(event) if counted and is_newest else []
-        for before, after, sign in insert(self.timeline, stretch_of(event, counted=counted)):
+        for before, after, sign in self.timeline.add(
+            event.at, key, (event.statuses, event.has_error), counted=counted
+        ):
             self._count(before, after, sign)
         if is_newest:
             self._advance(event.at)
-            self._current = (event.statuses, event.has_error)
+            self._current = self.timeline.newest
         return left
 
     def _left_by(self, event: Event) -> list[Left]:
         """The statuses that end with this newest event, where their beginning is known."""
-        if not self.timeline:
-            return []
-        left = []
-        for dimension, (old, new) in enumerate(zip(self.timeline[-1].statuses, event.statuses, strict=True)):
+        newest = self.timeline.newest
+        left: list[Left] = []
+        for dimension, (old, new) in enumerate(zip(newest[0], event.statuses, strict=True) if newest else ()):
             if old is not None and old != new:
-                start, seen = since(self.timeline, dimension)
+                start, seen = self.timeline.since(dimension)
                 if start is not None and (seen or self._counts_from is None):
                     left.append(Left(dimension, old, max(0.0, event.at - start)))
         return left
 
-    def _count(self, before: Stretch | None, after: Stretch, sign: int) -> None:
-        """Count the changes over an edge of the timeline, or take back those of one that is no longer there."""
-        if not after.counted:
-            return
-        old, had_error = (before.statuses, before.has_error) if before else self._initial or (None, False)
-        self.failures += sign * (after.has_error and not had_error)
-        for dimension, status in enumerate(after.statuses):
+    def _count(self, before: State | None, after: State, sign: int) -> None:
+        """Count the changes of a step, or take back those of one that is no longer there."""
+        old, had_error = before or self._initial or (None, False)
+        statuses, has_error = after
+        self.failures += sign * (has_error and not had_error)
+        for dimension, status in enumerate(statuses):
             if old is not None and status is not None and old[dimension] != status:
                 key = self._label(dimension, status)
                 self.transitions[key] = self.transitions.get(key, 0) + sign
@@ -140,11 +153,6 @@ class PipelineHistory:
                     key = (dimension, "other")
                 self.seconds[key] = self.seconds.get(key, 0.0) + until - start
         self._advanced = until if self._advanced is None else max(self._advanced, until)
-
-
-def _id(text: str) -> int:
-    """Eight bytes that stand for an event's id: the chance that two of 1,000 agree is below 1 in 10^13."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def state(statuses: Iterable[str | None], *, has_error: bool) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from exporter.history.pipeline import Left, PipelineHistory, state
-from exporter.model import Dimension, HistoryRead, Pipeline, Snapshot
+from exporter.model import Dimension, HistoryRead, Pipeline, Snapshot, TraceRead
 
 BUCKETS: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 21600.0, 86400.0)
 """Upper bounds in seconds: from a provisioning of moments to a status of a day."""
@@ -60,6 +60,15 @@ class SourceHistory:
         self.gaps += gap
         for one in left:
             self._observe(one)
+        return True
+
+    def trace(self, read: TraceRead) -> bool:
+        """Take in trace records; False if the pipeline is not there (any more)."""
+        history = self.pipelines.get(read.pipeline_id)
+        if history is None:
+            return False
+        history.trace(read)
+        self.gaps += read.gap
         return True
 
     def shown_until(self, history: PipelineHistory) -> float | None:

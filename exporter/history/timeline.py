@@ -1,88 +1,105 @@
-"""A pipeline's past as stretches: events in a row that say the same, and what changes when one is added."""
+"""A pipeline's past in order: every event's time, id and state, and what changes when one is put among them."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left
 from typing import TypeAlias
 
-import msgspec
+State: TypeAlias = tuple[tuple[str | None, ...], bool]
+"""Statuses in the order of the kind's dimensions, and whether there is an error."""
 
-from exporter.model import Event
+Change: TypeAlias = tuple[State | None, State, int]
+"""A counted step from one state to the next that came to be (+1) or is no longer (-1)."""
 
-Key: TypeAlias = tuple[float, str]
-"""Order of events: time, then id (a transaction gives its events one time)."""
-
-Change: TypeAlias = tuple["Stretch | None", "Stretch", int]
-"""An edge between two stretches that came to be (+1) or is no longer (-1)."""
-
-LONGEST = 512
+_LEAST_KEPT = 1024
+_LOW = 2**64 - 1
 
 
-class Stretch(msgspec.Struct, gc=False):
-    """Events in a row with one state; ``counted`` says whether the first one counts, ``last_counted`` the last."""
+class Timeline:
+    """Events in the order of their time and id, 33 bytes each; the oldest are let go when there are too many.
 
-    first: Key
-    last: Key
-    statuses: tuple[str | None, ...]
-    has_error: bool
-    counted: bool
-    last_counted: bool
-
-    def same_state(self, other: Stretch) -> bool:
-        """Whether both say the same."""
-        return self.statuses == other.statuses and self.has_error == other.has_error
-
-
-def stretch_of(event: Event, *, counted: bool) -> Stretch:
-    """A stretch of a single event."""
-    key = (event.at, event.id)
-    return Stretch(key, key, event.statuses, event.has_error, counted, counted)
-
-
-def insert(timeline: list[Stretch], new: Stretch) -> list[Change]:
-    """Put the stretch of one event where its time belongs; the edges that this made and unmade.
-
-    The order in which events arrive makes no difference to the edges there are in the end.
+    Wherever an event belongs, adding it tells which steps that made and unmade, so that the order in which events
+    arrive makes no difference in the end.
     """
-    index = bisect_right(timeline, new.first, key=_first) - 1
-    before = timeline[index] if index >= 0 else None
-    if before is not None and before.same_state(new):
-        if new.last > before.last:
-            before.last, before.last_counted = new.last, new.last_counted
-        return []
-    if before is not None and new.first < before.last:
-        timeline.insert(index + 1, _split(before, new.first))
-        after: Stretch | None = timeline[index + 1]
-        made: list[Change] = []
-    else:
-        after = timeline[index + 1] if index + 1 < len(timeline) else None
-        made = [] if after is None else [(before, after, -1)]
-    if after is not None and after.same_state(new):
-        after.first, after.counted = new.first, after.counted or new.counted
-        return [*made, (before, after, +1)]
-    timeline.insert(index + 1, new)
-    del timeline[:-LONGEST]
-    return [*made, (before, new, +1), *([] if after is None else [(new, after, +1)])]
 
+    def __init__(self) -> None:
+        self._times = array("d")
+        self._ids = (array("Q"), array("Q"))  # high and low half
+        self._states: list[State] = []
+        self._counted = bytearray()
+        self._kept = _LEAST_KEPT
+        self._trimmed = False
 
-def since(timeline: list[Stretch], dimension: int) -> tuple[float | None, bool]:
-    """When the newest stretch's status of a dimension began, and whether its beginning was seen."""
-    start: float | None = None
-    for stretch in reversed(timeline):
-        if stretch.statuses[dimension] != timeline[-1].statuses[dimension]:
-            return start, True
-        start = stretch.first[0]
-    return start, False
+    def __len__(self) -> int:
+        return len(self._states)
 
+    @property
+    def newest(self) -> State | None:
+        """The state after the last event."""
+        return self._states[-1] if self._states else None
 
-def _first(stretch: Stretch) -> Key:
-    return stretch.first
+    @property
+    def newest_at(self) -> float | None:
+        """The time of the last event."""
+        return self._times[-1] if self._times else None
 
+    def known(self) -> set[int]:
+        """The ids of all events."""
+        return {high << 64 | low for high, low in zip(*self._ids, strict=True)}
 
-def _split(stretch: Stretch, at: Key) -> Stretch:
-    """Cut a stretch in two at an event that came late; the second part is returned."""
-    rest = Stretch(
-        stretch.last, stretch.last, stretch.statuses, stretch.has_error, stretch.last_counted, stretch.last_counted
-    )
-    stretch.last, stretch.last_counted = at, stretch.counted
-    return rest
+    def keep(self, count: int) -> None:
+        """Make room for a retained history of ``count`` events, so that none of it is forgotten and counted again."""
+        self._kept = max(_LEAST_KEPT, 2 * count)
+
+    def add(self, at: float, event_id: int, state: State, *, counted: bool) -> list[Change]:
+        """Put an event where it belongs; the counted steps that this made and unmade."""
+        index = self._place(at, event_id)
+        before = self._states[index - 1] if index else None
+        after = self._states[index] if index < len(self._states) else None
+        changes: list[Change] = []
+        if index or not self._trimmed:
+            changes = self._changes(before, state, after, counted=counted, after_counted=self._is_counted(index))
+        self._insert(index, at, event_id, before if before == state else after if after == state else state, counted)
+        return changes
+
+    def since(self, dimension: int) -> tuple[float | None, bool]:
+        """When the last event's status of a dimension began, and whether its beginning was seen."""
+        start: float | None = None
+        last = self._states[-1] if self._states else None
+        for index in range(len(self._states) - 1, -1, -1):
+            state = self._states[index]
+            if state is not last and last is not None and state[0][dimension] != last[0][dimension]:
+                return start, True
+            start = self._times[index]
+        return start, False
+
+    def _place(self, at: float, event_id: int) -> int:
+        index = bisect_left(self._times, at)
+        key = (event_id >> 64, event_id & _LOW)
+        high, low = self._ids
+        while index < len(self._times) and self._times[index] == at and (high[index], low[index]) < key:
+            index += 1
+        return index
+
+    def _is_counted(self, index: int) -> bool:
+        return index < len(self._counted) and bool(self._counted[index])
+
+    @staticmethod
+    def _changes(
+        before: State | None, state: State, after: State | None, *, counted: bool, after_counted: bool
+    ) -> list[Change]:
+        made: list[Change] = [(before, state, +1)] if counted and before != state else []
+        if after is not None and after_counted and before != state:
+            made += [(before, after, -1), (state, after, +1)]
+        return made
+
+    def _insert(self, index: int, at: float, event_id: int, state: State, counted: bool) -> None:
+        self._times.insert(index, at)
+        self._ids[0].insert(index, event_id >> 64)
+        self._ids[1].insert(index, event_id & _LOW)
+        self._states.insert(index, state)
+        self._counted.insert(index, counted)
+        if len(self._states) > self._kept:
+            self._trimmed = True
+            del self._times[0], self._ids[0][0], self._ids[1][0], self._states[0], self._counted[0]

@@ -17,7 +17,7 @@ class Identity(msgspec.Struct, frozen=True):
     id: str | None = None
 
 
-def decode(body: bytes, kind: type[T], endpoint: str) -> T:
+def decode(body: bytes | msgspec.Raw, kind: type[T], endpoint: str) -> T:
     """Decode a whole body. Raises BadResponse, which names the endpoint and never a value."""
     try:
         return msgspec.json.decode(body, type=kind)
@@ -27,7 +27,7 @@ def decode(body: bytes, kind: type[T], endpoint: str) -> T:
         raise BadResponse(f"{endpoint}: the body is not JSON") from error
 
 
-def decode_list(body: bytes, kind: type[T], endpoint: str) -> tuple[list[T], list[Identity]]:
+def decode_list(body: bytes | msgspec.Raw, kind: type[T], endpoint: str) -> tuple[list[T], list[Identity]]:
     """Decode an array; elements of another shape come second, known by their id at most.
 
     Raises BadResponse if it is no array, or if it has elements and none can be read.

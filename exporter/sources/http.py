@@ -9,6 +9,7 @@ import ssl
 import time
 import zlib
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -56,21 +57,27 @@ class _ErrorBody(msgspec.Struct, frozen=True):
 
 
 class Credentials:
-    """An ``Authorization`` header's value; a file is read again when it changes, so tokens can be rotated."""
+    """What opens the door, in the header ``name``; a file is read again when it changes, so tokens can be rotated."""
 
-    def __init__(self, config: Authorization) -> None:
+    def __init__(self, config: Authorization, *, name: str = "Authorization") -> None:
         self._config = config
+        self._name = name
         self._seen: tuple[int, int] | None = None
         self._text = config.credentials.reveal() if config.credentials else ""
 
-    def header(self) -> str:
-        """The header's value. Raises Unauthorized if there are no usable credentials."""
+    def headers(self) -> dict[str, str]:
+        """The header to send; without a type the bare token. Raises Unauthorized if there are no usable credentials."""
+        token = self.token()
+        return {self._name: f"{self._config.type} {token}" if self._config.type else token}
+
+    def token(self) -> str:
+        """The token itself. Raises Unauthorized if there is none that can be used."""
         if self._config.credentials_file:
             self._refresh(Path(self._config.credentials_file))
         token = self._text.strip()
         if not token or not token.isascii() or not token.isprintable():
             raise Unauthorized("there are no usable credentials: the text is empty or has control characters")
-        return f"{self._config.type} {token}"
+        return token
 
     def _refresh(self, path: Path) -> None:
         """Read the file if it is another one than before; while it is away the last text goes on."""
@@ -84,16 +91,19 @@ class ApiClient:
     """Reads JSON from one control plane.
 
     At most ``max_concurrency`` requests at once, each with ``timeout`` as the deadline of the whole of it and a
-    body of at most ``max_response_bytes``. Redirects are never followed. ``headers`` are sent along with each
-    request and asked for anew every time.
+    body of at most ``max_response_bytes``. Redirects are never followed. ``credentials`` (by default those of
+    ``config.authorization``) are asked for anew for every request.
     """
 
-    def __init__(self, config: SourceConfig, observer: Observer) -> None:
+    def __init__(self, config: SourceConfig, observer: Observer, *, credentials: Credentials | None = None) -> None:
         self._config = config
         self._observer = observer
-        self._credentials = Credentials(config.authorization) if config.authorization else None
+        self._credentials = credentials
+        if credentials is None and config.authorization:
+            self._credentials = Credentials(config.authorization)
         self._slots = asyncio.Semaphore(config.max_concurrency)
         self._quiet_until = 0.0
+        self._patience = config.poll_interval / 3
         self._longest_wait = min(60.0, max(10.0, 4 * config.poll_interval))
         self._client = _open_client(config)
         self._extensions = {"sni_hostname": config.tls_config.server_name}
@@ -118,7 +128,7 @@ class ApiClient:
 
     def _retrying(self) -> AsyncRetrying:
         return AsyncRetrying(
-            retry=retry_if_exception(is_passing),
+            retry=retry_if_exception(partial(is_passing, patience=self._patience)),
             stop=stop_after_attempt(ATTEMPTS),
             wait=self._wait,
             sleep=asyncio.sleep,
@@ -181,7 +191,7 @@ class ApiClient:
         self, endpoint: str, params: Params | None, path: Mapping[str, str]
     ) -> contextlib.AbstractAsyncContextManager[httpx.Response]:
         url = self._config.url + endpoint.format(**{name: _quote(part) for name, part in path.items()})
-        headers = {"Authorization": self._credentials.header()} if self._credentials else {}
+        headers = self._credentials.headers() if self._credentials else {}
         return self._client.stream("GET", url, params=params, headers=headers, extensions=self._extensions)
 
     async def _body(self, response: httpx.Response, endpoint: str) -> bytes:

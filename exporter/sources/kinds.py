@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.sources import feldera
+from exporter.sources import calyptia, feldera
 from exporter.sources.base import Kind
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (feldera.KIND,)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (feldera.KIND, calyptia.KIND)}

@@ -11,19 +11,18 @@ from exporter.errors import ConnectionLost, RateLimited, ServerFailed, SourceErr
 ATTEMPTS = 3
 _PASSING_STATUSES = frozenset({408, 429, 502, 503, 504})
 _LONGEST_BACKOFF_SECONDS = 5.0
-_LONGEST_WAIT_WITHIN_A_RUN_SECONDS = 10.0
 
 
-def is_passing(error: BaseException) -> bool:
+def is_passing(error: BaseException, *, patience: float) -> bool:
     """Whether the same request may well succeed in a moment.
 
     Statuses 408, 429, 502, 503 and 504 as in the vendor's client; a reset, which a pooled connection meets when
     the server closed it first; and 401, which Feldera also sends while its database is down. A server that asks
-    for a long wait is tried again by a later run: this one fails now, so that people see it.
+    for a wait of more than ``patience`` seconds is tried again by a later run: this one fails now, so that people
+    see it.
     """
     if isinstance(error, ServerFailed | RateLimited):
-        asked = error.retry_after or 0.0
-        return error.status in _PASSING_STATUSES and asked <= _LONGEST_WAIT_WITHIN_A_RUN_SECONDS
+        return error.status in _PASSING_STATUSES and (error.retry_after or 0.0) <= patience
     return isinstance(error, ConnectionLost | Unauthorized)
 
 

@@ -6,11 +6,15 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 
+_DATE_IS_LATE_BY_SECONDS = 2.0
+
+
 class ServerTime:
     """How far the server's clock is from ours, as the interval that agrees with every ``Date`` seen.
 
-    A ``Date`` has whole seconds (RFC 9110, 6.6.1), so one answer leaves the offset open by a second and its own
-    duration; each further answer narrows it. Offsets that could be zero are taken as zero.
+    A ``Date`` has whole seconds (RFC 9110, 6.6.1) and servers renew it once a second, so one answer leaves the
+    offset open by two seconds and its own duration; each further answer narrows it. An offset that could be zero is
+    taken as zero.
     """
 
     def __init__(self) -> None:
@@ -24,7 +28,7 @@ class ServerTime:
         except (ValueError, TypeError):
             return
         seconds = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
-        low, high = seconds - received, seconds + 1.0 - sent
+        low, high = seconds - received, seconds + _DATE_IS_LATE_BY_SECONDS - sent
         if low > self._high or high < self._low:  # one of the clocks was set: begin anew
             self._low, self._high = low, high
         self._low, self._high = max(self._low, low), min(self._high, high)

@@ -1,0 +1,73 @@
+"""The keys that a Calyptia source has beside those of every source."""
+
+from __future__ import annotations
+
+import uuid
+
+from exporter.config import Selection, SourceConfig
+from exporter.config.units import FilePath, Secret
+from exporter.sources.calyptia.token import project_of
+
+_SCHEMES = ("project_token", "project_token_file", "authorization")
+
+
+class ProjectId(str):
+    """The id of a project: a UUID."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, raw: object) -> ProjectId:
+        """Raise ValueError with a sentence if ``raw`` is no UUID."""
+        try:
+            return cls(uuid.UUID(str(raw)))
+        except ValueError:
+            raise ValueError(f"{raw!r} is not the id of a project, which is a UUID") from None
+
+
+class PageSize(int):
+    """How many pipelines are asked for at a time."""
+
+    @classmethod
+    def parse(cls, raw: object) -> PageSize:
+        """Raise ValueError with a sentence if ``raw`` is not from 1 to 10000."""
+        text = str(raw)
+        if isinstance(raw, bool) or not text.isdecimal() or not 1 <= int(text) <= 10_000:
+            raise ValueError(f"{raw!r} is not a whole number from 1 to 10000")
+        return cls(text)
+
+
+class CalyptiaConfig(SourceConfig, frozen=True, kw_only=True):
+    """A project of a Calyptia Core cloud, opened by a project token or, second best, by a user's bearer token."""
+
+    compared = frozenset({*_SCHEMES, "project_id"})
+
+    project_token: Secret | None = None
+    project_token_file: FilePath | None = None
+    project_id: ProjectId | None = None
+    page_size: PageSize = PageSize(1024)
+    traces: Selection | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Exactly one way in, and a project that is known by its id or by the token."""
+        if sum(getattr(self, scheme) is not None for scheme in _SCHEMES) != 1:
+            return [("", f"give exactly one of {', '.join(_SCHEMES[:-1])} and {_SCHEMES[-1]}")]
+        return self._unreadable_file() or self._unknown_project()
+
+    def _unreadable_file(self) -> list[tuple[str, str]]:
+        if self.project_token_file is None:
+            return []
+        try:
+            with open(self.project_token_file, "rb"):
+                return []
+        except OSError as error:
+            return [("project_token_file", f"cannot read {self.project_token_file}: {error.strerror}")]
+
+    def _unknown_project(self) -> list[tuple[str, str]]:
+        if self.project_id is not None:
+            return []
+        if self.authorization is not None:
+            return [("project_id", "is missing; a user's token does not tell the project, a project token does")]
+        if self.project_token is not None and project_of(self.project_token.reveal()) is None:
+            return [("project_token", "carries no project id; is it a project token? else give project_id")]
+        return []
