@@ -41,8 +41,8 @@ bench: $(VENV)/.dev
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/.runtime
-	@$(BIN)/python -m exporter.metrics.document > docs/metrics.md.new
-	@mv docs/metrics.md.new docs/metrics.md
+	@$(BIN)/python -m exporter.metrics.document > $(VENV)/metrics.md
+	@mv $(VENV)/metrics.md docs/metrics.md
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
@@ -76,4 +76,5 @@ $(VENV)/.runtime: requirements.lock | $(VENV)/.created
 $(VENV)/.dev: requirements.lock requirements-dev.lock | $(VENV)/.created
 	@echo "installing requirements-dev.lock"
 	@$(INSTALL) -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/.runtime $@

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import click
+import yaml
 
 from exporter import __version__, logs
 from exporter.app import Application
@@ -72,7 +73,6 @@ def run(config_file: Path, address: str, telemetry_path: str, lifecycle: bool, l
         raise click.BadParameter("must begin with / and name more than that", param_hint="--web.telemetry-path")
     application = Application(_load(config_file), load=lambda: load(config_file, _CONFIG_TYPES))
     sock = _listen(address)
-    click.echo(f"serving {url_of(sock)}{telemetry_path}", err=True)
     _run(_serve(application, sock, telemetry_path=telemetry_path, enable_lifecycle=lifecycle))
 
 
@@ -119,9 +119,9 @@ def demo_server(address: str, kind: str, pipelines: int, seed: int) -> None:
     """Run only a simulated control plane."""
     _configure_logs("info", "logfmt")
     sock = _listen(address)
-    app = SIMULATORS[kind](pipelines, seed)
+    simulated = SIMULATORS[kind](pipelines, seed)
     click.echo(f"simulated {kind}: {url_of(sock)}")
-    _run(_simulate(Server(app), sock))
+    _run(_simulate(Server(simulated.app), sock))
 
 
 def _load(path: Path) -> Config:
@@ -171,6 +171,7 @@ async def _serve(
         task.add_done_callback(reloads.discard)
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+    click.echo(f"serving {url_of(sock)}{telemetry_path}", err=True)
     await application.serve([sock], stop, telemetry_path=telemetry_path, enable_lifecycle=enable_lifecycle)
 
 
@@ -197,11 +198,13 @@ async def _demo(sock: socket.socket, duration: float | None, pipelines: int) -> 
     if duration is not None:
         asyncio.get_running_loop().call_later(duration, stop.set)
     async with contextlib.AsyncExitStack() as stack:
-        urls = {}
+        urls, sources = {}, []
         for kind, simulate in SIMULATORS.items():
-            if kind in KINDS:
-                urls[kind] = await stack.enter_async_context(_serving(Server(simulate(pipelines, 0)), _free_port()))
-        config = parse(_DEMO_CONFIG.format(**urls), _CONFIG_TYPES, environ={}, folder=Path())
+            simulated = simulate(pipelines, 0)
+            urls[kind] = await stack.enter_async_context(_serving(Server(simulated.app), _free_port()))
+            sources.append(_DEMO_SOURCE | {"name": f"demo-{kind}", "type": kind, "url": urls[kind], **simulated.keys})
+        text = yaml.safe_dump({"sources": sources, "stale_after": "1m"})
+        config = parse(text, _CONFIG_TYPES, environ={}, folder=Path())
         _announce(url_of(sock), urls)
         await Application(config).serve([sock], stop)
 
@@ -210,11 +213,7 @@ def _free_port() -> socket.socket:
     return listen("127.0.0.1:0")
 
 
-_DEMO_CONFIG = """
-sources:
-  - {{name: demo-feldera, type: feldera, url: "{feldera}", poll_interval: 5s}}
-stale_after: 1m
-"""
+_DEMO_SOURCE = {"poll_interval": "5s"}
 
 
 def _announce(url: str, simulated: dict[str, str]) -> None:

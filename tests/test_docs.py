@@ -119,17 +119,10 @@ def sections() -> Iterator[tuple[str, str]]:
         yield heading, body
 
 
-def is_of_this_version(heading: str) -> bool:
-    """Sections of kinds that cannot be read yet say so."""
-    return not heading.endswith("(not yet)")
-
-
 def documented_keys() -> dict[str, list[str]]:
     """Every key in the tables of docs/configuration.md, by path; a section may be of several places."""
     found: dict[str, list[str]] = {}
     for heading, body in sections():
-        if not is_of_this_version(heading):
-            continue
         places = re.findall(r"`([^`]+)`", heading)
         if heading.startswith("`type: "):
             places = ["sources[]"]
@@ -146,20 +139,14 @@ def test_every_config_key_is_documented() -> None:
 
 
 def test_every_documented_config_key_exists() -> None:
-    """docs/configuration.md has no key that is refused; the place of a section that none of this version's kinds has
-    is allowed if others share it.
-    """
-    kinds_to_come = [heading for heading, _ in sections() if not is_of_this_version(heading)]
-    unknown = documented_keys().keys() - known_keys().keys()
-    if kinds_to_come:
-        unknown = {path for path in unknown if not path.startswith("sources[].traces.")}
-    assert sorted(unknown) == []
+    """docs/configuration.md has no key that is refused."""
+    assert sorted(documented_keys().keys() - known_keys().keys()) == []
 
 
 def test_every_kind_of_source_is_documented() -> None:
-    """Each kind has a section; one that cannot be read yet is marked so, and only such a one."""
-    named = {match[1]: h for h, _ in sections() if (match := re.match(r"`type: (\w+)`", h))}
-    assert {name for name, heading in named.items() if is_of_this_version(heading)} == KINDS.keys()
+    """Each kind of control plane has a section, and nothing else has one like it."""
+    named = [match[1] for heading, _ in sections() if (match := re.fullmatch(r"`type: (\w+)`", heading))]
+    assert sorted(named) == sorted(KINDS)
 
 
 def with_defaults() -> list[str]:
@@ -197,14 +184,9 @@ def decoded(kind: Any, raw: Any) -> Any:
 
 
 def config_examples() -> list[tuple[str, str]]:
-    """Config files in the docs, but for kinds that cannot be read yet."""
+    """The config files in the docs."""
     found = [(path.name, block) for path in (README, CONFIGURATION) for block in blocks(path, "yaml")]
-    return [(name, block) for name, block in found if block.startswith("sources:") and types_of(block) <= KINDS.keys()]
-
-
-def types_of(block: str) -> set[str]:
-    """The kinds of source that a config example has."""
-    return {source["type"] for source in yaml.safe_load(block)["sources"]}
+    return [(name, block) for name, block in found if block.startswith("sources:")]
 
 
 @pytest.mark.parametrize(("name", "block"), config_examples(), ids=lambda value: value.partition("\n")[0])
@@ -217,8 +199,9 @@ def test_config_example_is_valid(name: str, block: str, tmp_path: Path) -> None:
 
 
 def test_there_are_config_examples() -> None:
-    """The README shows a config file, and so does docs/configuration.md."""
-    assert {name for name, _ in config_examples()} == {README.name, CONFIGURATION.name}
+    """The README and docs/configuration.md each show one for every kind of control plane."""
+    shown = {(name, source["type"]) for name, block in config_examples() for source in yaml.safe_load(block)["sources"]}
+    assert shown == {(path.name, kind) for path in (README, CONFIGURATION) for kind in KINDS}
 
 
 def test_queries_are_promql(tmp_path: Path, tool: Callable[[str], str]) -> None:

@@ -41,7 +41,10 @@ def parse(
 ) -> Config:
     """The same for a text; relative paths in it start from ``folder``."""
     decoder = Decoder(folder=folder, variants={SourceConfig: kinds})
-    tree = _substitute(_yaml(text), "", environ, decoder)
+    try:
+        tree = _substitute(_yaml(text), "", environ, decoder)
+    except RecursionError as error:
+        raise ConfigError(["the file is nested too deep, or an alias in it holds itself"]) from error
     config = decoder.struct("", {} if tree is None else tree, Config)
     if config is None or decoder.problems:
         raise ConfigError(decoder.problems)

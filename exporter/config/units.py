@@ -98,7 +98,7 @@ class Pattern:
             raise ValueError(f"{raw!r} is not a regular expression; quote it")
         try:
             return cls(raw)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise ValueError(f"{raw!r} is not a regular expression: {error}") from error
 
     def matches(self, name: str) -> bool:
@@ -152,16 +152,16 @@ class Url(str):
         """Raise ValueError with a sentence if ``raw`` is no such address."""
         if not isinstance(raw, str):
             raise ValueError(f"{raw!r} is not a URL; write it as http://host:port")
+        if "@" in raw:  # before anything could repeat it
+            raise ValueError("a URL with a user or password in it; use authorization instead")
         try:
             parts = urlsplit(raw)
             port_is_valid = parts.port != 0
         except ValueError:
             raise ValueError("not a URL; write it as http://host:port") from None
-        if parts.username or parts.password:
-            raise ValueError("a URL with a user or password in it; use authorization instead")
         if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
             raise ValueError(f"{raw!r} is not a URL; write it as http://host:port or https://host")
-        if parts.query or parts.fragment or any(c.isspace() for c in raw):
+        if any(c in "?#" or c.isspace() for c in raw):
             raise ValueError("a URL with a query, a fragment or a space; leave it out")
         return cls(raw.rstrip("/"))
 
@@ -174,7 +174,7 @@ class FilePath(str):
     @classmethod
     def parse(cls, raw: object) -> FilePath:
         """Raise ValueError with a sentence if ``raw`` is no text."""
-        if not isinstance(raw, str) or not raw:
+        if not isinstance(raw, str) or not raw or "\0" in raw:
             raise ValueError(f"{raw!r} is not the path of a file")
         return cls(raw)
 

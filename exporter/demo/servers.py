@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from starlette.types import ASGIApp
 
@@ -14,19 +15,26 @@ from exporter.demo.feldera.story import play as play_feldera
 from exporter.demo.feldera.world import World as FelderaWorld
 
 
-def feldera(pipelines: int, seed: int) -> ASGIApp:
+class Simulated(NamedTuple):
+    """A simulated control plane: its application, and the config keys that open it."""
+
+    app: ASGIApp
+    keys: Mapping[str, object]
+
+
+def feldera(pipelines: int, seed: int) -> Simulated:
     """A simulated Feldera; its record of what happened is at ``/demo/journal``."""
     world = FelderaWorld(seed=seed, journal=True)
     play_feldera(world, pipelines)
-    return feldera_app(world)
+    return Simulated(feldera_app(world), {})
 
 
-def calyptia(pipelines: int, seed: int) -> ASGIApp:
-    """A simulated Calyptia Core; its project and token are at ``/demo/facts``."""
+def calyptia(pipelines: int, seed: int) -> Simulated:
+    """A simulated Calyptia Core; its project and token are also at ``/demo/facts``."""
     world = CalyptiaWorld(seed=seed, journal=True)
     play_calyptia(world, pipelines)
-    return calyptia_app(world)
+    return Simulated(calyptia_app(world), {"project_token": world.project_token, "traces": {"include": [".*"]}})
 
 
-KINDS: dict[str, Callable[[int, int], ASGIApp]] = {"feldera": feldera, "calyptia": calyptia}
-"""Simulators by kind: from a number of pipelines and a seed to an application."""
+KINDS: dict[str, Callable[[int, int], Simulated]] = {"feldera": feldera, "calyptia": calyptia}
+"""Simulators by kind: from a number of pipelines and a seed to a control plane."""

@@ -4,60 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Generic, TypeVar
 
-import msgspec
-
-from exporter.history import PipelineHistory, SourceHistory
 from exporter.history.source import BUCKETS, Durations
-from exporter.metrics.text import MetricType, ending, label_pairs, lines, number, plain_ending
-from exporter.model import HEALTHS, Dimension, Pipeline, PlatformRead
-
-V = TypeVar("V")
+from exporter.metrics.family import Family, PipelineView, SourceView, family
+from exporter.metrics.optional import OPTIONAL_FAMILIES
+from exporter.metrics.text import ending, label_pairs, number, plain_ending
+from exporter.model import HEALTHS, Dimension
 
 PIPELINE_LABELS = ("source", "pipeline", "pipeline_name")
-
-
-class PipelineView(msgspec.Struct, frozen=True):
-    """What there is to say of one pipeline; ``dense`` asks for a 0 for every status it is not in."""
-
-    pipeline: Pipeline
-    history: PipelineHistory
-    kind: str
-    dimensions: tuple[Dimension, ...]
-    dense: bool
-    shown_until: float | None
-
-
-class SourceView(msgspec.Struct, frozen=True):
-    """What there is to say of one source."""
-
-    kind: str
-    history: SourceHistory
-    platform: PlatformRead
-
-
-class Family(msgspec.Struct, Generic[V], frozen=True):
-    """A metric family; ``read`` gives its sample lines for one object, given the labels all of them share."""
-
-    name: str
-    type: MetricType
-    help: str
-    labels: tuple[str, ...]
-    read: Callable[[str, str, V], str]
-
-
-def _family(
-    name: str, type: MetricType, help: str, labels: Sequence[str], endings: Callable[[V], Sequence[str]]
-) -> Family[V]:
-    """A family whose samples all have its name."""
-    return Family(name, type, help, tuple(labels), lambda name, shared, view: lines(name, shared, endings(view)))
 
 
 def pipeline_families(dimensions: Sequence[Dimension]) -> list[Family[PipelineView]]:
     """The families of pipelines, for kinds that have these dimensions between them."""
     statuses = [
-        _family(
+        family(
             f"pipeline_{d.name}_status",
             "gauge",
             f"{d.help} 1 for the present status.",
@@ -66,7 +26,7 @@ def pipeline_families(dimensions: Sequence[Dimension]) -> list[Family[PipelineVi
         )
         for d in dimensions
     ]
-    return [_INFO, *statuses, *_PIPELINE_FAMILIES]
+    return [_INFO, *statuses, *_PIPELINE_FAMILIES, *OPTIONAL_FAMILIES]
 
 
 class _Choice:
@@ -168,7 +128,7 @@ _HEALTH = _Choice("health", HEALTHS)
 
 SECONDS = "pipeline_status_seconds_total"
 
-_INFO: Family[PipelineView] = _family(
+_INFO: Family[PipelineView] = family(
     "pipeline_info",
     "gauge",
     "A pipeline, as the control plane knows it; always 1.",
@@ -177,84 +137,84 @@ _INFO: Family[PipelineView] = _family(
 )
 
 _PIPELINE_FAMILIES: tuple[Family[PipelineView], ...] = (
-    _family(
+    family(
         "pipeline_resources_desired_status",
         "gauge",
         "Wanted status of the resources; only the wanted one, with value 1.",
         ("status",),
         partial(_desired, "resources"),
     ),
-    _family(
+    family(
         "pipeline_runtime_desired_status",
         "gauge",
         "Wanted status of the process; only the wanted one, with value 1. Unavailable also when it cannot be reached.",
         ("status",),
         partial(_desired, "runtime"),
     ),
-    _family(
+    family(
         "pipeline_deployment_has_error",
         "gauge",
         "1 while the deployment has an error.",
         (),
         lambda v: (plain_ending(int(v.pipeline.error is not None)),),
     ),
-    _family(
+    family(
         "pipeline_deployment_error_info",
         "gauge",
         "The code of the deployment's error, while there is one; always 1.",
         ("error_code",),
         _error_info,
     ),
-    _family(
+    family(
         "pipeline_health",
         "gauge",
         "One reading of all statuses, the same across control planes. 1 for the present one.",
         ("health",),
         lambda v: _HEALTH.endings(v.pipeline.health, dense=v.dense),
     ),
-    _family(
+    family(
         "pipeline_status_since_timestamp_seconds",
         "gauge",
         "When the present status began, by the control plane's clock.",
         ("dimension",),
         _since,
     ),
-    _family(
+    family(
         "pipeline_last_event_timestamp_seconds",
         "gauge",
         "Time of the newest history entry.",
         (),
         partial(_optional, lambda v: v.history.last_event_at),
     ),
-    _family(
+    family(
         "pipeline_events_total",
         "counter",
         "History entries seen.",
         (),
         lambda v: (plain_ending(v.history.events),),
     ),
-    _family(
+    family(
         "pipeline_status_transitions_total",
         "counter",
         "Changes of status, from the history: those between two polls too.",
         ("dimension", "to"),
         _transitions,
     ),
-    _family(
+    family(
         SECONDS,
         "counter",
         "Time spent in each status, from the history, up to the last good poll.",
         ("dimension", "status"),
         _seconds,
     ),
-    _family(
+    family(
         "pipeline_deployment_failures_total",
         "counter",
         "Deployments that failed, from the history.",
         (),
         lambda v: (plain_ending(v.history.failures),),
     ),
-    _family(
+    family(
         "pipeline_connector_errors",
         "gauge",
         "Errors of all connectors of the pipeline since its process started.",
@@ -303,28 +263,28 @@ SOURCE_FAMILIES: tuple[Family[SourceView], ...] = (
         ("kind", "dimension", "status"),
         _durations,
     ),
-    _family(
+    family(
         "pipeline_platform_info",
         "gauge",
         "The control plane's version and edition; always 1.",
         ("version", "edition"),
         _platform_info,
     ),
-    _family(
+    family(
         "pipeline_platform_service_healthy",
         "gauge",
         "1 if the control plane says that this service of its own is well.",
         ("service",),
         _services,
     ),
-    _family(
+    family(
         "pipeline_platform_checked_timestamp_seconds",
         "gauge",
         "When the control plane last checked itself; a frozen time means that nobody checks.",
         (),
         _checked,
     ),
-    _family(
+    family(
         "pipeline_exporter_history_gaps_total",
         "counter",
         "Pipelines whose history rolled over before it was read.",

@@ -9,16 +9,8 @@ from typing import Generic, TypeVar
 import msgspec
 
 from exporter.metrics.exposition import Body, FamilyBody
-from exporter.metrics.families import (
-    PIPELINE_LABELS,
-    SECONDS,
-    SOURCE_FAMILIES,
-    Family,
-    PipelineView,
-    SourceView,
-    pipeline_families,
-    stays,
-)
+from exporter.metrics.families import PIPELINE_LABELS, SECONDS, SOURCE_FAMILIES, pipeline_families, stays
+from exporter.metrics.family import Family, PipelineView, SourceView
 from exporter.metrics.text import Header, label_pairs
 from exporter.model import Dimension
 from exporter.store import Change, SourceFacts

@@ -85,7 +85,8 @@ async def test_many_turns_of_fortune_are_counted_exactly_once() -> None:
             world.reachable("clicks")
             await asyncio.sleep(0.07)
         expected = world.counts(world.find("clicks").id, since).events
-        page = await exporter.until(lambda page: page.value("pipeline_events_total", pipeline_name="clicks") == expected)
+        clicks = labels_of(world, "clicks")
+        page = await exporter.until(lambda page: page.value("pipeline_events_total", **clicks) == expected)
         page = await exporter.polls(3)
     assert_counts(page, world, "orders", since)
     assert_counts(page, world, "clicks", since)

@@ -42,7 +42,7 @@ class Followed(msgspec.Struct):
     last look for a session.
     """
 
-    tracing_enabled: bool | None
+    tracing_enabled: bool | None = None
     session: TraceSession | None = None
     ids: tuple[str, ...] = ()
     reads_left: int = 0
@@ -67,10 +67,11 @@ class TraceReader:
         self._client = client
         self._config = config
         self._followed: dict[str, Followed] = {}
+        self._wanted = False
 
     def task(self) -> Task:
         """The task that reads them."""
-        return Task("traces", self._config.poll_interval, self.read)
+        return Task("traces", self._config.poll_interval, self.read, wanted=lambda: self._wanted)
 
     def follow(self, rows: Iterable[Row]) -> None:
         """Read the traces of these pipelines from now on, and forget all others."""
@@ -80,13 +81,19 @@ class TraceReader:
         before, self._followed = self._followed, {}
         for row in rows:
             if chosen.chooses(row.name):
-                known = before.get(row.id) or Followed(row.tracing_enabled)
-                if known.tracing_enabled != row.tracing_enabled:
-                    known.tracing_enabled, known.idle_runs = row.tracing_enabled, _RUNS_BETWEEN_LOOKS
-                self._followed[row.id] = known
+                self._followed[row.id] = self._follow(row, before.get(row.id))
+
+    def _follow(self, row: Row, known: Followed | None) -> Followed:
+        """A new pipeline is looked at soon, and one that was switched to or from tracing."""
+        if known is None or known.tracing_enabled != row.tracing_enabled:
+            self._wanted = True
+            known = known or Followed()
+            known.tracing_enabled, known.idle_runs = row.tracing_enabled, _RUNS_BETWEEN_LOOKS
+        return known
 
     async def read(self, run: Run) -> None:
         """Read what is due, a few pipelines at a time."""
+        self._wanted = False
         due = iter([key for key, known in self._followed.items() if known.next_run()])
         workers = self._config.max_concurrency // 2
         await read_gently(run, lambda: next(due, None), lambda key: self._read_one(run, key), workers=workers)
