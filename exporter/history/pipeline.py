@@ -60,10 +60,13 @@ class PipelineHistory:
             return []
         return [(index, status, self._advanced) for index, status in enumerate(self._current[0]) if status]
 
-    def fold(self, events: Sequence[Event], *, complete: bool, shown_until: float | None) -> tuple[list[Left], bool]:
+    def fold(
+        self, events: Sequence[Event], *, complete: bool, shown_until: float | None, horizon: float = float("inf")
+    ) -> tuple[list[Left], bool]:
         """Take in events, oldest first; those known already change nothing.
 
         ``shown_until`` is the time up to which time in state has been shown: what is shown is never taken back.
+        ``horizon`` is the time that cannot have come yet: an event dated beyond it adds no time in state.
         Returns the statuses that were left, and whether history was lost between what was known and these.
         """
         keys = [ordered(event.id) for event in events]
@@ -77,7 +80,7 @@ class PipelineHistory:
         for key, event in zip(keys, events, strict=True):
             if key not in known:
                 known.add(key)
-                left += self._fold_one(event, key, counted=self._counts(event.at))
+                left += self._fold_one(event, key, counted=self._counts(event.at), horizon=horizon)
             if event.notes:
                 self.notes = self.notes or Notes()
                 self.notes.fold(event, self._counts)
@@ -105,7 +108,7 @@ class PipelineHistory:
         """Whether ``at`` is after the exporter first knew the source."""
         return self._counts_from is None or at > self._counts_from
 
-    def _fold_one(self, event: Event, key: int, *, counted: bool) -> list[Left]:
+    def _fold_one(self, event: Event, key: int, *, counted: bool, horizon: float) -> list[Left]:
         self.events += counted
         newest_at = self.last_event_at
         is_newest = newest_at is None or event.at >= newest_at
@@ -115,7 +118,7 @@ class PipelineHistory:
         ):
             self._count(before, after, sign)
         if is_newest:
-            self._advance(event.at)
+            self._advance(min(event.at, horizon))
             self._current = self.timeline.newest
         return left
 

@@ -10,6 +10,8 @@ from exporter.model import Dimension, HistoryRead, Pipeline, Snapshot, TraceRead
 BUCKETS: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 21600.0, 86400.0)
 """Upper bounds in seconds: from a provisioning of moments to a status of a day."""
 
+_AHEAD_SECONDS = 60.0  # an event may be younger than the last poll, because histories are read after it
+
 
 class Durations:
     """A histogram: how many observations fell below each bound of ``BUCKETS`` and above them all, and their sum."""
@@ -55,7 +57,12 @@ class SourceHistory:
         history = self.pipelines.get(read.pipeline_id)
         if history is None:
             return False
-        left, gap = history.fold(read.events, complete=read.complete, shown_until=self.shown_until(history))
+        left, gap = history.fold(
+            read.events,
+            complete=read.complete,
+            shown_until=self.shown_until(history),
+            horizon=(self.as_of or 0.0) + _AHEAD_SECONDS,
+        )
         history.frozen_at = None
         self.gaps += gap
         for one in left:

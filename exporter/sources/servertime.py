@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-
 _DATE_IS_LATE_BY_SECONDS = 2.0
 
 

@@ -203,3 +203,13 @@ def test_an_error_at_first_sight_is_no_failure() -> None:
     history.snapshot(Snapshot(100.0, changed=(failed,)))
     history.read(HistoryRead("one", (event(1, 120, "x", error=True),)))
     assert history.pipelines["one"].failures == 0
+
+
+def test_an_event_from_the_far_future_adds_no_time() -> None:
+    """A clock that was wrong for a moment does not make a status thousands of years long."""
+    history = SourceHistory(DIMENSIONS)
+    history.snapshot(Snapshot(100.0, changed=(pipeline("one", a="x", b="u"),)))
+    history.read(HistoryRead("one", (event(1, 50, "x"), event(2, 253402300799.0, "y"))))
+    one = history.pipelines["one"]
+    assert one.seconds[0, "x"] == 60.0
+    assert one.transitions == {(0, "y"): 1}

@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.page import families, unique
 from exporter.metrics.publish import Publisher
+from exporter.metrics.text import FORMATS
 from exporter.model import (
     HEALTHS,
     DeploymentError,
@@ -45,16 +47,18 @@ ORDERS = Pipeline(
     created_at=890.0,
     connector_errors=3,
 )
+STARTING = ("Provisioned", None, "Success", "InUse")
 RUNNING = ("Provisioned", "Running", "Success", "InUse")
 FAILED = ("Provisioned", "Unavailable", "Success", "InUse")
 STORY = (
     Snapshot(1100.0, changed=(ORDERS,), waiting=frozenset({"pipeline-1"})),
-    HistoryRead("pipeline-1", (Event("e1", 1000.0, ("Provisioned", None, "Success", "InUse")), Event("e2", 1010.5, RUNNING))),
+    HistoryRead("pipeline-1", (Event("e1", 1000.0, STARTING), Event("e2", 1010.5, RUNNING))),
     Snapshot(1115.0),
     HistoryRead("pipeline-1", (Event("e3", 1110.5, FAILED, has_error=True),), complete=False),
-    PlatformRead(version="0.337", edition="OSS", services=(Service("api", True), Service("runner", False)), checked_at=1105.0),
+    PlatformRead(version="0.337", edition="OSS"),
+    PlatformRead(services=(Service("api", True), Service("runner", False)), checked_at=1105.0),
     Snapshot(1130.25),
-)  # fmt: skip
+)
 
 GOLDEN = """\
 # HELP pipeline_info A pipeline, as the control plane knows it; always 1.
@@ -144,7 +148,7 @@ pipeline_exporter_history_gaps_total{source="prod"} 0
 """.replace("…", 'source="prod",pipeline="pipeline-1",pipeline_name="orders"')  # noqa: E501
 """All of a sparse page after STORY."""
 
-Show = Callable[..., "Shown"]  # noqa: F821 (conftest.py)
+Show = Callable[..., Any]
 
 
 def renamed(**values: object) -> Pipeline:
@@ -153,12 +157,11 @@ def renamed(**values: object) -> Pipeline:
     return Pipeline(**(fields | values))
 
 
-def pages(shown: object) -> tuple[str, str]:
+async def pages(shown: Any) -> list[str]:
     """The whole page in both formats, the exporter's own metrics and the end included."""
-    publisher = Publisher(shown.page.body, OwnMetrics())  # type: ignore[attr-defined]
-    publisher._body = shown.page.body()  # type: ignore[attr-defined]
-    text, openmetrics = (b"".join(publisher.identity(format)[1]).decode() for format in ("text", "openmetrics"))
-    return text, openmetrics
+    publisher = Publisher(shown.page.body, OwnMetrics())
+    await publisher.publish()
+    return [b"".join(publisher.identity(format)[1]).decode() for format in FORMATS]
 
 
 def test_a_small_page_in_full(show: Show) -> None:
@@ -276,7 +279,7 @@ def test_excluded_families_are_gone(show: Show) -> None:
     for shown in (whole, part):
         shown.tell(*STORY)
     lines = whole.text().splitlines(keepends=True)
-    names = "|".join(name for name in excluded)
+    names = "|".join(excluded)
     assert part.text() == "".join(line for line in lines if not re.match(rf"(# (HELP|TYPE) )?({names})[ {{]", line))
     assert part.page.body().series == len(part.samples())
 
@@ -335,18 +338,19 @@ def test_sources_share_families(show: Show) -> None:
 
 def test_kinds_may_share_a_dimension() -> None:
     """Dimensions of one name become one family with the statuses of both."""
-    merged = unique([Dimension("a", ("X", "Y"), "First."), Dimension("b", ("Z",), "B."), Dimension("a", ("Y", "W"), "Second.")])
+    second = Dimension("a", ("Y", "W"), "Second.")
+    merged = unique([Dimension("a", ("X", "Y"), "First."), Dimension("b", ("Z",), "B."), second])
     assert merged == [Dimension("a", ("X", "Y", "W"), "First."), Dimension("b", ("Z",), "B.")]
     names = [family.name for family in families(merged)]
     assert len(names) == len(set(names))
     assert names[:3] == ["pipeline_info", "pipeline_a_status", "pipeline_b_status"]
 
 
-def test_both_parsers_read_the_whole_page(show: Show) -> None:
+async def test_both_parsers_read_the_whole_page(show: Show) -> None:
     """prometheus_client finds the same samples in both formats, as many as there are lines."""
     shown = show()
     shown.tell(*STORY)
-    text, openmetrics = pages(shown)
+    text, openmetrics = await pages(shown)
     in_text = Counter(s.name for family in parse_text(text) for s in family.samples)
     in_openmetrics = Counter(s.name for family in parse_openmetrics(openmetrics) for s in family.samples)
     assert in_text == in_openmetrics
@@ -354,7 +358,23 @@ def test_both_parsers_read_the_whole_page(show: Show) -> None:
 
 
 HOSTILE = st.text(st.characters(), min_size=1, max_size=15) | st.sampled_from(
-    ['"', "\\", "\n", '\\"', '"} 1\nevil{a="', "# EOF", "\r\n", "\ud800", "{}", "a,b=c", " ", "é", "\u2028", "\x00", "\x85"]
+    [
+        '"',
+        "\\",
+        "\n",
+        '\\"',
+        '"} 1\nevil{a="',
+        "# EOF",
+        "\r\n",
+        "\ud800",
+        "{}",
+        "a,b=c",
+        " ",
+        "é",
+        "\u2028",
+        "\x00",
+        "\x85",
+    ]
 )
 
 
@@ -382,10 +402,11 @@ def test_no_name_breaks_the_exposition(show: Show, values: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize("dense", [True, False])
-def test_promtool_finds_nothing_to_say(show: Show, dense: bool, tool: Callable[[str], str]) -> None:
+async def test_promtool_finds_nothing_to_say(show: Show, dense: bool, tool: Callable[[str], str]) -> None:
     """Prometheus' own linter accepts the whole page, names and help texts included."""
     shown = show(dense=dense)
     shown.tell(*STORY, Snapshot(1140.0, changed=(renamed(id="b", name='"hostile\\\n', error=DeploymentError("X")),)))
+    text, _ = await pages(shown)
     command = [tool("promtool"), "check", "metrics"]
-    done = subprocess.run(command, input=pages(shown)[0], capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

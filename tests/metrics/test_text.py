@@ -22,7 +22,7 @@ ANY_TEXT = st.text(st.characters(), max_size=30)
         ('say "hi"', r"say \"hi\""),
         ("C:\\new", r"C:\\new"),
         ("a\nb", r"a\nb"),
-        ("\\\n\"", r"\\\n\""),
+        ('\\\n"', r"\\\n\""),
         (r"\n", r"\\n"),
         ("a\rb\tc", "a\rb\tc"),
         ("größe 測試 🚀", "größe 測試 🚀"),

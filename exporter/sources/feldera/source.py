@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -100,17 +101,19 @@ class FelderaSource:
         return pipeline
 
     async def read_platform(self, run: Run) -> None:
-        """Read the health of Feldera's own services, and now and then its version."""
+        """Read the health of Feldera's own services, and now and then its version.
+
+        404 is no failure: the platform has not checked itself yet, or is too old to.
+        """
         if time.monotonic() >= self._config_due:
-            answer = await self._client.get(CONFIG)
-            config = decode(answer.body, PlatformConfig, CONFIG)
-            run.deliver(PlatformRead(version=config.version or "", edition=config.edition or ""))
+            with contextlib.suppress(NotFound):
+                answer = await self._client.get(CONFIG)
+                config = decode(answer.body, PlatformConfig, CONFIG)
+                run.deliver(PlatformRead(version=config.version or "", edition=config.edition or ""))
             self._config_due = time.monotonic() + _CONFIG_SECONDS
-        try:
+        with contextlib.suppress(NotFound):
             answer = await self._client.get(CLUSTER_HEALTH, accept=(200, 503))
-        except NotFound:  # the platform has not checked itself yet
-            return
-        run.deliver(translate.platform_health(decode(answer.body, ClusterHealth, CLUSTER_HEALTH)))
+            run.deliver(translate.platform_health(decode(answer.body, ClusterHealth, CLUSTER_HEALTH)))
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
