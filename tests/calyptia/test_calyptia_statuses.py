@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from msgspec import UNSET
 
-from exporter.demo.calyptia import KubeEvent, World
+from exporter.demo.calyptia import KubeEvent, World, create_app
 from exporter.model import HistoryRead
 from exporter.sources.calyptia.history import STATUS_HISTORY
-
-from .conftest import Clock, Open, Reading
+from tests.calyptia.harness import Clock, Open, Reading, config_of, serving
 
 HISTORY = "/v1/aggregator_pipelines/{id}/status_history"
 SINCE = "pipeline_status_since_timestamp_seconds"
@@ -150,10 +148,6 @@ async def test_many_new_rows_are_all_counted(world: World, clock: Clock, reading
 
 async def test_a_history_that_rolled_over_is_a_gap(clock: Clock) -> None:
     """If no row known is left, the gap is counted, once."""
-    from exporter.demo.calyptia import create_app
-
-    from .conftest import config_of, serving
-
     world = World(clock=clock, seed=1, history_limit=20)
     pipeline = world.add_pipeline("orders")
     async with serving(create_app(world)) as url:
@@ -302,7 +296,7 @@ async def test_a_deleted_pipeline_is_gone_at_once(world: World, reading: Reading
     assert not any(isinstance(f, HistoryRead) and f.pipeline_id == pipeline for f in reading.delivered)
 
 
-async def test_a_history_that_cannot_be_read_is_put_off(world: World, reading: Reading, monkeypatch: Any) -> None:
+async def test_a_broken_history_is_counted_as_far_as_it_goes(world: World, reading: Reading) -> None:
     """A row of another shape fails a part of the run, and the readable rows are counted all the same."""
     pipeline = world.add_pipeline("orders")
     await reading.run()
@@ -321,7 +315,6 @@ async def test_internal_and_unchosen_pipelines_are_not_there(world: World, opene
     async with opened(pipelines={"exclude": ["scratch"]}) as reading:
         await reading.run()
     assert set(reading.values("pipeline_info", "pipeline_name")) == {("orders",)}
-    assert UNSET is not None
 
 
 async def test_a_quiet_fleet_of_a_thousand_costs_two_requests(world: World, opened: Open) -> None:

@@ -1,0 +1,100 @@
+"""The latest facts of a source, and what each new fact changed."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from exporter.model import (
+    DeploymentError,
+    Dimension,
+    Event,
+    FailureRead,
+    HistoryRead,
+    Pipeline,
+    PlatformRead,
+    Service,
+    Snapshot,
+    Status,
+)
+from exporter.store import Change, SourceFacts
+
+A, B = (Pipeline(id, f"name of {id}", {"runtime": Status("Running", 1.0)}, "healthy") for id in "ab")
+
+
+@pytest.fixture
+def facts() -> SourceFacts:
+    """A source of which nothing is known."""
+    return SourceFacts("prod", kind="feldera", dimensions=(Dimension("runtime", ("Running",), "Help."),))
+
+
+def changes(change: Change) -> tuple[list[str], list[str], bool]:
+    """What changed, in an order."""
+    return sorted(change.changed), sorted(change.removed), change.source
+
+
+def test_a_snapshot_replaces_what_changed_only(facts: SourceFacts) -> None:
+    """Pipelines that an answer does not mention stay as they were."""
+    assert changes(facts.apply(Snapshot(10.0, changed=(A, B)))) == (["a", "b"], [], True)
+    renamed = msgspec.structs.replace(A, name="new")
+    assert changes(facts.apply(Snapshot(20.0, changed=(renamed,)))) == (["a"], [], True)
+    assert facts.pipelines == {"a": renamed, "b": B}
+    assert facts.history.as_of == 20.0
+
+
+def test_a_removed_pipeline_is_forgotten(facts: SourceFacts) -> None:
+    """State, history and failure go together; what never was can be removed too."""
+    failure = FailureRead("a", 5.0, DeploymentError("X"))
+    for fact in (Snapshot(10.0, changed=(A, B)), HistoryRead("a", (Event("e", 5.0, ("Running",)),)), failure):
+        facts.apply(fact)
+    assert changes(facts.apply(Snapshot(20.0, removed=("a", "z")))) == ([], ["a", "z"], True)
+    assert (list(facts.pipelines), list(facts.history.pipelines), facts.failures) == (["b"], ["b"], {})
+
+
+def test_the_source_changes_with_the_last_part_of_an_answer(facts: SourceFacts) -> None:
+    """A large answer comes in parts; time moves on when it is whole."""
+    assert changes(facts.apply(Snapshot(10.0, changed=(A,), whole=False))) == (["a"], [], False)
+    assert facts.history.as_of is None
+    assert changes(facts.apply(Snapshot(10.0))) == ([], [], True)
+    assert facts.history.as_of == 10.0
+
+
+def test_history_changes_its_pipeline(facts: SourceFacts) -> None:
+    """Events of a pipeline that is there change it and the source's durations; those of another change nothing."""
+    facts.apply(Snapshot(10.0, changed=(A,)))
+    read = HistoryRead("a", (Event("e", 15.0, ("Running",)),))
+    assert changes(facts.apply(read)) == (["a"], [], True)
+    assert facts.history.pipelines["a"].events == 1
+    assert changes(facts.apply(HistoryRead("gone", read.events))) == ([], [], False)
+    assert list(facts.history.pipelines) == ["a"]
+
+
+def test_the_last_failure_is_kept(facts: SourceFacts) -> None:
+    """Why a deployment failed is remembered; the page does not change for it."""
+    facts.apply(Snapshot(10.0, changed=(A,)))
+    for code in ("First", "Second"):
+        assert changes(facts.apply(FailureRead("a", 5.0, DeploymentError(code)))) == ([], [], False)
+    assert facts.failures == {"a": FailureRead("a", 5.0, DeploymentError("Second"))}
+
+
+def test_a_part_of_the_platform_keeps_its_last_value(facts: SourceFacts) -> None:
+    """Version and health come in different reads; an empty answer is one, a part that was not asked for is not."""
+    services = (Service("api", True),)
+    for read in (PlatformRead(version="1", edition="OSS"), PlatformRead(services=services, checked_at=7.0)):
+        assert changes(facts.apply(read)) == ([], [], True)
+    assert facts.platform == PlatformRead("1", "OSS", services, 7.0)
+    facts.apply(PlatformRead(version="", services=()))
+    assert facts.platform == PlatformRead("", "OSS", (), 7.0)
+    assert changes(facts.forget_platform()) == ([], [], True)
+    assert facts.platform == PlatformRead()
+
+
+def test_a_new_reader_confirms_what_the_old_one_knew(facts: SourceFacts) -> None:
+    """After a reload, pipelines that the first whole answer does not name are gone; later answers differ only."""
+    facts.apply(Snapshot(10.0, changed=(A, B)))
+    facts.reopened()
+    assert changes(facts.apply(Snapshot(20.0, changed=(A,), whole=False))) == (["a"], [], False)
+    assert sorted(facts.pipelines) == ["a", "b"]
+    assert changes(facts.apply(Snapshot(20.0))) == ([], ["b"], True)
+    assert changes(facts.apply(Snapshot(30.0))) == ([], [], True)
+    assert (list(facts.pipelines), list(facts.history.pipelines)) == (["a"], ["a"])
