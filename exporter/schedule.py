@@ -50,10 +50,12 @@ class Runner:
     async def run(self, task: Task) -> bool:
         """Run a task once; every failure ends here. Returns whether it worked."""
         begin = time.monotonic()
+        run = _Run(self, task.name)
         try:
-            await task.run(_Run(self, task.name))
+            await task.run(run)
             success = True
-            self._note_success(task.name)
+            if not run.failed_in_part:
+                self._note_success(task.name)
         except SourceError as error:
             success = False
             self.note_failure(task.name, error)
@@ -90,11 +92,13 @@ class _Run:
     def __init__(self, runner: Runner, task: str) -> None:
         self._runner = runner
         self._task = task
+        self.failed_in_part = False
 
     def deliver(self, fact: Fact) -> None:
         self._runner.deliver(fact)
 
     def fail(self, error: SourceError) -> None:
+        self.failed_in_part = True
         self._runner.note_failure(self._task, error)
 
 

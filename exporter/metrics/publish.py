@@ -19,9 +19,9 @@ _PAUSE_PER_WORK = 4.0
 
 
 class _Packed(msgspec.Struct, frozen=True):
-    """A compressed page and the body it was made from."""
+    """A compressed page and the number of the body it was made from."""
 
-    body: Body
+    edition: int
     deflated: Deflated
 
 
@@ -37,6 +37,7 @@ class Publisher:
         self._make = make
         self._own = own
         self._body = Body((), 0)
+        self._edition = 0
         self._packed: dict[Format, _Packed] = {}
         self._packing: dict[Format, asyncio.Task[_Packed]] = {}
         self._asked_at: dict[Format, float] = {}
@@ -60,29 +61,34 @@ class Publisher:
         self._changed.clear()
         with self._own.render_duration.time():
             self._body = self._make()
-        self._own.exposition_series.set(self._body.series)
-        now = time.monotonic()
-        for format, asked_at in self._asked_at.items():
-            if now - asked_at < _WANTED_SECONDS and (await self._pack(format)).body is not self._body:
+            self._edition += 1
+        self._measure()
+        for format in list(self._asked_at):
+            if time.monotonic() - self._asked_at[format] > _WANTED_SECONDS:
+                del self._asked_at[format]
+                self._packed.pop(format, None)
+            elif (await self._pack(format)).edition != self._edition:  # that was under way already
                 await self._pack(format)
+
+    def _measure(self) -> None:
+        """Note the size of the whole page in the text format, and the number of its samples."""
+        end = self._own.render("text")
+        self._own.exposition_bytes.set(self._body.size("text") + len(end))
+        comments = end.startswith(b"#") + end.count(b"\n#")
+        self._own.exposition_series.set(self._body.series + end.count(b"\n") - comments)
 
     def identity(self, format: Format) -> tuple[int, Iterator[bytes]]:
         """The newest page as it is: its length in bytes, and its pieces."""
-        end = self._end(format)
+        end = self._own.render(format)
         return self._body.size(format) + len(end), chain(self._body.pieces(format), (end,))
 
     async def gzip(self, format: Format) -> Sequence[bytes]:
         """The page as one gzip stream: the newest that is compressed, or one that is being asked for first."""
         self._asked_at[format] = time.monotonic()
         packed = self._packed.get(format)
-        if packed is None or (packed.body is not self._body and format not in self._packing):
+        if packed is None or (packed.edition != self._edition and format not in self._packing):
             packed = await self._pack(format)
-        return gzip_stream(packed.deflated, self._end(format))
-
-    def _end(self, format: Format) -> bytes:
-        end = self._own.render(format)
-        self._own.exposition_bytes.set(self._body.size("text") + len(end))
-        return end
+        return gzip_stream(packed.deflated, self._own.render(format))
 
     async def _pack(self, format: Format) -> _Packed:
         """Compress the present body; whoever asks meanwhile waits for the same work."""
@@ -92,8 +98,8 @@ class Publisher:
 
     async def _compress(self, format: Format) -> _Packed:
         try:
-            body = self._body
-            packed = _Packed(body, await asyncio.to_thread(deflate, body.pieces(format)))
+            edition = self._edition
+            packed = _Packed(edition, await asyncio.to_thread(deflate, self._body.pieces(format)))
             self._packed[format] = packed
             return packed
         finally:
