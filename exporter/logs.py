@@ -39,7 +39,7 @@ def configure(*, level: str = "info", format: Literal["logfmt", "json"] = "logfm
     root.handlers = [handler]
     root.setLevel("WARNING" if level == "warn" else level.upper())
     for name, least in _QUIET.items():
-        logging.getLogger(name).setLevel(least)
+        logging.getLogger(name).setLevel(max(least, root.level))
 
 
 def _renderer(format: Literal["logfmt", "json"]) -> structlog.typing.Processor:

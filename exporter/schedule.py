@@ -61,8 +61,7 @@ class Runner:
             self.note_failure(task.name, error)
         except Exception:
             success = False
-            self._gauges.failed(task.name, "internal")
-            log.exception("a task failed unexpectedly", source=self._source, task=task.name)
+            self._note_internal(task.name)
         self._gauges.ran(task.name, time.monotonic() - begin, success=success)
         self._ended(task.name, success)
         return success
@@ -77,6 +76,13 @@ class Runner:
         level = "debug" if self._failing.get(task) == error.reason else "warning"
         self._failing[task] = error.reason
         log.log(_LEVELS[level], "a task failed", source=self._source, task=task, reason=error.reason, err=str(error))
+
+    def _note_internal(self, task: str) -> None:
+        """Count an error nobody expected; its traceback is logged once for a row of them."""
+        self._gauges.failed(task, "internal")
+        if self._failing.get(task) != "internal":
+            log.exception("a task failed unexpectedly", source=self._source, task=task)
+        self._failing[task] = "internal"
 
     def _note_success(self, task: str) -> None:
         if (reason := self._failing.pop(task, None)) is not None:

@@ -53,7 +53,8 @@ class SourceFacts:
         if isinstance(fact, TraceRead):
             return self._past(fact.pipeline_id, known=self.history.trace(fact))
         if isinstance(fact, FailureRead):
-            self.failures[fact.pipeline_id] = fact
+            if fact.pipeline_id in self.pipelines:
+                self.failures[fact.pipeline_id] = fact
             return Change(source=False)
         return self._platform(fact)
 

@@ -14,6 +14,7 @@ from exporter.config import Config, SourceConfig
 from exporter.config.decode import Decoder
 from exporter.errors import ConfigError
 
+_MERGE = "tag:yaml.org,2002:merge"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -55,10 +56,14 @@ class _StrictLoader(yaml.SafeLoader):
     """SafeLoader that refuses a key written twice instead of taking the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for index, key in enumerate(keys):
-            if key in keys[:index]:
-                raise yaml.MarkedYAMLError(problem=f"key {key!r} twice", problem_mark=node.value[index][0].start_mark)
+        seen: list[object] = []
+        for key_node, _ in node.value:
+            if key_node.tag == _MERGE:
+                continue
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"key {key!r} twice", problem_mark=key_node.start_mark)
+            seen.append(key)
         return super().construct_mapping(node, deep)
 
 

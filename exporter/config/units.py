@@ -21,7 +21,7 @@ class Duration(float):
     def parse(cls, raw: object) -> Duration:
         """Raise ValueError with a sentence if ``raw`` is no duration."""
         match = _DURATION.fullmatch(raw) if isinstance(raw, str) else None
-        if raw == 0 or raw == "0":
+        if raw == "0" or (raw == 0 and not isinstance(raw, bool)):
             return cls(0)
         if not match or not raw:
             raise ValueError(f"{raw!r} is not a duration; write it as in Prometheus: 15s, 5m, 1h30m")

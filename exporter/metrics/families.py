@@ -8,7 +8,7 @@ from functools import partial
 from exporter.history.source import BUCKETS, Durations
 from exporter.metrics.family import Family, PipelineView, SourceView, family
 from exporter.metrics.optional import OPTIONAL_FAMILIES
-from exporter.metrics.text import ending, label_pairs, number, plain_ending
+from exporter.metrics.text import ending, escape, label_pairs, number, plain_ending
 from exporter.model import HEALTHS, Dimension
 
 PIPELINE_LABELS = ("source", "pipeline", "pipeline_name")
@@ -121,7 +121,7 @@ def stays(name: str, shared: str, view: PipelineView) -> tuple[tuple[bytes, floa
 
 
 def _stay_labels(view: PipelineView, index: int, status: str) -> str:
-    return f',dimension="{view.dimensions[index].name}",status="{status}"'
+    return f',dimension="{view.dimensions[index].name}",status="{escape(status)}"'
 
 
 _HEALTH = _Choice("health", HEALTHS)

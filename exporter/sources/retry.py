@@ -21,8 +21,10 @@ def is_passing(error: BaseException, *, patience: float) -> bool:
     for a wait of more than ``patience`` seconds is tried again by a later run: this one fails now, so that people
     see it.
     """
+    if not isinstance(error, SourceError) or (error.retry_after or 0.0) > patience:
+        return False
     if isinstance(error, ServerFailed | RateLimited):
-        return error.status in _PASSING_STATUSES and (error.retry_after or 0.0) <= patience
+        return error.status in _PASSING_STATUSES
     return isinstance(error, ConnectionLost | Unauthorized)
 
 

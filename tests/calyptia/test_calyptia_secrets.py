@@ -23,6 +23,8 @@ from exporter.sources.kinds import KINDS
 from exporter.web.server import listen, url_of
 from tests.calyptia.harness import Clock, Reading, config_of, serving
 
+QUIET = ("httpx", "apscheduler", "uvicorn")
+
 CONFIG = """
 sources:
   - {{name: edge, type: calyptia, url: "{url}", project_token: "{token}", poll_interval: 100ms, traces: {{}}}}
@@ -34,11 +36,14 @@ sources:
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """All that is logged, at debug level; afterwards logging is as it was."""
     root, text = logging.getLogger(), io.StringIO()
-    handlers, level = list(root.handlers), root.level
+    handlers = list(root.handlers)
+    levels = {logger: logger.level for logger in (root, *map(logging.getLogger, QUIET))}
     monkeypatch.setattr(sys, "stderr", text)
     logs.configure(level="debug")
     yield text
-    root.handlers, root.level = handlers, level
+    root.handlers = handlers
+    for logger, level in levels.items():
+        logger.setLevel(level)
     structlog.reset_defaults()
 
 

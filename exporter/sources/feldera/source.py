@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from exporter.config import SourceConfig
-from exporter.errors import BadResponse, NotFound
+from exporter.errors import BadResponse, NotFound, SourceError
 from exporter.model import Pipeline, PlatformRead, Snapshot
 from exporter.sources.base import Observer, Run, Task
 from exporter.sources.decode import Identity, decode, decode_list
@@ -111,9 +111,14 @@ class FelderaSource:
                 config = decode(answer.body, PlatformConfig, CONFIG)
                 run.deliver(PlatformRead(version=config.version or "", edition=config.edition or ""))
             self._config_due = time.monotonic() + _CONFIG_SECONDS
-        with contextlib.suppress(NotFound):
+        try:
             answer = await self._client.get(CLUSTER_HEALTH, accept=(200, 503))
             run.deliver(translate.platform_health(decode(answer.body, ClusterHealth, CLUSTER_HEALTH)))
+        except NotFound:
+            return
+        except SourceError:
+            self._config_due = 0.0  # after an outage it may be another version
+            raise
 
 
 def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
