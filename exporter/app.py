@@ -17,6 +17,7 @@ from exporter.metrics.own import OwnMetrics, SourceMetrics
 from exporter.metrics.page import Page, Section
 from exporter.metrics.publish import Publisher
 from exporter.model import Dimension, Fact
+from exporter.persistence import Saver, StateFile
 from exporter.schedule import Runner, Schedule
 from exporter.sources.base import Source
 from exporter.sources.kinds import KINDS
@@ -33,9 +34,17 @@ class Reading:
     """One source as it is being read: the reader, what it found, and its part of the page."""
 
     def __init__(
-        self, config: SourceConfig, facts: SourceFacts, section: Section, own: OwnMetrics, changed: Callable[[], None]
+        self,
+        config: SourceConfig,
+        facts: SourceFacts,
+        section: Section,
+        own: OwnMetrics,
+        *,
+        changed: Callable[[], None],
+        saver: Saver,
     ) -> None:
         self.config = config
+        self._saver = saver
         self.facts = facts
         self.section = section
         self.tried = False
@@ -71,6 +80,7 @@ class Reading:
 
     def _show(self, change: Change) -> None:
         self.section.update(change)
+        self._saver.note(self.facts, change)
         self._changed()
 
     def _ended(self, task: str, success: bool) -> None:
@@ -93,16 +103,19 @@ class Reading:
 class Application:
     """The exporter: reads every source of a config and serves what it finds.
 
-    ``load`` gives the config anew for a reload and raises ConfigError.
+    ``load`` gives the config anew for a reload and raises ConfigError; ``state`` keeps what is counted.
     """
 
-    def __init__(self, config: Config, *, load: Callable[[], Config] | None = None) -> None:
+    def __init__(
+        self, config: Config, *, load: Callable[[], Config] | None = None, state: StateFile | None = None
+    ) -> None:
         self._config = config
         self._load = load
         self.own = OwnMetrics(leave_out=self._left_out)
         self.own.loaded()
         self._page = self._new_page()
-        self.publisher = Publisher(lambda: self._page.body(), self.own)
+        self._saver = Saver(state, written=lambda worked: self.own.state_written.set(int(worked)))
+        self.publisher = Publisher(lambda: self._page.body(), self.own, keep=self._saver.flush)
         self._schedule = Schedule()
         self._readings: dict[str, Reading] = {}
 
@@ -120,11 +133,15 @@ class Application:
 
     def _open(self, config: SourceConfig, *, facts: SourceFacts | None) -> Reading:
         kind = KINDS[config.type]
-        known = facts or SourceFacts(config.name, kind=kind.name, dimensions=kind.dimensions)
+        known = facts
+        if known is None:
+            known = SourceFacts(config.name, kind=kind.name, dimensions=kind.dimensions)
+            self._saver.restore(known)
         known.reopened()
         if config.tls_config.insecure_skip_verify:
             log.warning("tls_config.insecure_skip_verify: the server's certificate is not checked", source=config.name)
-        reading = Reading(config, known, self._page.add(known), self.own, self.publisher.changed)
+        section = self._page.add(known)
+        reading = Reading(config, known, section, self.own, changed=self.publisher.changed, saver=self._saver)
         self._readings[config.name] = reading
         return reading
 
@@ -155,6 +172,7 @@ class Application:
         for task in others:
             task.cancel()
         await asyncio.gather(*(reading.source.aclose() for reading in self._readings.values()), return_exceptions=True)
+        await self._saver.close()
         await web
         for task in others:
             with suppress(asyncio.CancelledError):

@@ -19,7 +19,8 @@ from exporter.app import Application
 from exporter.config import Config
 from exporter.config.file import load, parse
 from exporter.demo.servers import KINDS as SIMULATORS
-from exporter.errors import ConfigError
+from exporter.errors import ConfigError, PipelineExporterError, StateError
+from exporter.persistence import StateFile, open_state
 from exporter.sources.kinds import KINDS
 from exporter.web.server import Server, listen, url_of
 
@@ -71,8 +72,9 @@ def run(config_file: Path, address: str, telemetry_path: str, lifecycle: bool, l
     _configure_logs(log_level, log_format)
     if not telemetry_path.startswith("/") or telemetry_path == "/":
         raise click.BadParameter("must begin with / and name more than that", param_hint="--web.telemetry-path")
-    application = Application(_load(config_file), load=lambda: load(config_file, _CONFIG_TYPES))
+    config = _load(config_file)
     sock = _listen(address)
+    application = Application(config, load=lambda: load(config_file, _CONFIG_TYPES), state=_state(config))
     _run(_serve(application, sock, telemetry_path=telemetry_path, enable_lifecycle=lifecycle))
 
 
@@ -133,6 +135,14 @@ def _load(path: Path) -> Config:
         sys.exit(1)
 
 
+def _state(config: Config) -> StateFile | None:
+    try:
+        return open_state(Path(config.state.path)) if config.state else None
+    except StateError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
 def _configure_logs(level: str, format: str) -> None:
     logs.configure(level=level, format=cast(Literal["logfmt", "json"], format))
 
@@ -149,8 +159,12 @@ def _listen(address: str) -> socket.socket:
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
     """Run to the end, which a signal asks for; a second Ctrl-C does not wait."""
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(main)
+    except PipelineExporterError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -4,6 +4,7 @@
 
     PipelineExporterError
     ├── ConfigError            the config file cannot be used; ``problems`` has a sentence for each error
+    ├── StateError             the state file must not be touched; the message says why and what to do
     └── SourceError            a read of a control plane failed; ``reason`` is the metric label
         ├── TimedOut             timeout         no whole answer within the deadline
         ├── ConnectionFailed     connection      refused, unreachable, name not found
@@ -36,6 +37,10 @@ class ConfigError(PipelineExporterError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class StateError(PipelineExporterError):
+    """The state file must not be touched: not ours, in use, or written by a newer version."""
 
 
 class SourceError(PipelineExporterError):

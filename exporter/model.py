@@ -79,7 +79,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One entry of a pipeline's retained history: its state as recorded at ``at``.
 
-    ``statuses`` follow the order of the kind's dimensions; None is null.
+    ``statuses`` follow the order of the kind's dimensions; None is null. ``health`` is as far as the entry tells.
     """
 
     id: str
@@ -87,6 +87,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     statuses: tuple[str | None, ...]
     has_error: bool = False
     notes: tuple[Note, ...] = ()
+    health: Health = "unknown"
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -6,11 +6,21 @@ from array import array
 from collections import Counter
 from collections.abc import Callable
 
+import msgspec
+
 from exporter.history.identity import digest
 from exporter.model import Event, Note
 
 _MOST_IDS = 10_000
 _MOST_RECENT = 20
+
+
+class SavedNotes(msgspec.Struct, array_like=True):
+    """Notes as they are kept in a file."""
+
+    counts: list[tuple[str, str, int]]
+    recent: list[Note]
+    ids: list[int]
 
 
 class Notes:
@@ -23,6 +33,19 @@ class Notes:
         self.counts: dict[tuple[str, str], int] = {}
         self.recent: list[Note] = []
         self.ids: array[int] = array("Q")
+
+    def saved(self) -> SavedNotes:
+        """All of it, as a value."""
+        return SavedNotes([(*key, count) for key, count in self.counts.items()], list(self.recent), self.ids.tolist())
+
+    @classmethod
+    def restored(cls, saved: SavedNotes) -> Notes:
+        """The notes that were saved."""
+        notes = cls()
+        notes.counts = {(origin, reason): count for origin, reason, count in saved.counts}
+        notes.recent = saved.recent
+        notes.ids = array("Q", saved.ids)
+        return notes
 
     def fold(self, event: Event, counts: Callable[[float], bool]) -> None:
         """Take in the notes of an event; ``counts`` tells of a time whether what happened then is counted."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from exporter.history.identity import ordered
-from exporter.history.notes import Notes
-from exporter.history.timeline import State, Timeline
-from exporter.history.traces import Traces
+from exporter.history.notes import Notes, SavedNotes
+from exporter.history.timeline import SavedTimeline, State, Timeline
+from exporter.history.traces import SavedTraces, Traces
 from exporter.model import Event, TraceRead
 
 _MOST_LABELS = 100
@@ -21,6 +21,24 @@ class Left(msgspec.Struct, frozen=True, gc=False):
     dimension: int
     status: str
     seconds: float
+
+
+class SavedPipeline(msgspec.Struct, array_like=True):
+    """A pipeline's history as it is kept in a file: its counters and, with them, the events they cover."""
+
+    timeline: SavedTimeline
+    transitions: list[tuple[int, str, int]]
+    seconds: list[tuple[int, str, float]]
+    events: int
+    failures: int
+    counts_from: float | None
+    seeded: bool
+    current: State | None
+    initial: State | None
+    advanced: float | None
+    frozen_at: float | None
+    notes: SavedNotes | None
+    traces: SavedTraces | None
 
 
 class PipelineHistory:
@@ -47,6 +65,38 @@ class PipelineHistory:
         self._current = initial
         self._initial = initial
         self._advanced = counts_from
+
+    def saved(self) -> SavedPipeline:
+        """All of it, as a value."""
+        return SavedPipeline(
+            timeline=self.timeline.saved(),
+            transitions=[(*key, count) for key, count in self.transitions.items()],
+            seconds=[(*key, seconds) for key, seconds in self.seconds.items()],
+            events=self.events,
+            failures=self.failures,
+            counts_from=self._counts_from,
+            seeded=self._seeded,
+            current=self._current,
+            initial=self._initial,
+            advanced=self._advanced,
+            frozen_at=self.frozen_at,
+            notes=self.notes.saved() if self.notes else None,
+            traces=self.traces.saved() if self.traces else None,
+        )
+
+    @classmethod
+    def restored(cls, saved: SavedPipeline) -> PipelineHistory:
+        """The history that was saved."""
+        history = cls(counts_from=saved.counts_from, initial=saved.initial)
+        history.timeline = Timeline.restored(saved.timeline)
+        history.transitions = {(dimension, to): count for dimension, to, count in saved.transitions}
+        history.seconds = {(dimension, status): seconds for dimension, status, seconds in saved.seconds}
+        history.events, history.failures = saved.events, saved.failures
+        history._seeded, history._current, history._advanced = saved.seeded, saved.current, saved.advanced
+        history.frozen_at = saved.frozen_at
+        history.notes = Notes.restored(saved.notes) if saved.notes else None
+        history.traces = Traces.restored(saved.traces) if saved.traces else None
+        return history
 
     @property
     def last_event_at(self) -> float | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
+
+import msgspec
 
 from exporter.history.pipeline import Left, PipelineHistory, state
 from exporter.model import Dimension, HistoryRead, Pipeline, Snapshot, TraceRead
@@ -26,6 +29,15 @@ class Durations:
         self.total += seconds
 
 
+class SavedSource(msgspec.Struct, array_like=True):
+    """What is counted for a source as a whole, as it is kept in a file."""
+
+    as_of: float | None
+    begun: bool
+    gaps: int
+    durations: list[tuple[int, str, list[int], float]]
+
+
 class SourceHistory:
     """Everything counted from one source's past.
 
@@ -41,6 +53,19 @@ class SourceHistory:
         self.gaps = 0
         self.as_of: float | None = None
         self._begun = False
+
+    def saved(self) -> SavedSource:
+        """What belongs to the source as a whole, as a value; its pipelines are saved one by one."""
+        durations = [(*key, list(d.counts), d.total) for key, d in self.durations.items()]
+        return SavedSource(self.as_of, self._begun, self.gaps, durations)
+
+    def restore(self, saved: SavedSource, pipelines: Mapping[str, PipelineHistory]) -> None:
+        """Go on from what was saved."""
+        self.as_of, self._begun, self.gaps = saved.as_of, saved.begun, saved.gaps
+        self.pipelines = dict(pipelines)
+        for dimension, status, counts, total in saved.durations:
+            durations = self.durations[dimension, status] = Durations()
+            durations.counts, durations.total = counts, total
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """Take in what a poll found: new pipelines, pipelines that wait for their history, pipelines gone."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from bisect import bisect_left
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import msgspec
 
 State: TypeAlias = tuple[tuple[str | None, ...], bool]
 """Statuses in the order of the kind's dimensions, and whether there is an error."""
@@ -14,6 +17,18 @@ Change: TypeAlias = tuple[State | None, State, int]
 
 _LEAST_KEPT = 1024
 _LOW = 2**64 - 1
+
+
+class SavedTimeline(msgspec.Struct, array_like=True):
+    """A timeline as it is kept in a file: arrays in the machine's byte order are turned to little endian."""
+
+    times: bytes
+    ids: tuple[bytes, bytes]
+    states: list[State]
+    state_of: bytes
+    counted: bytes
+    kept: int
+    trimmed: bool
 
 
 class Timeline:
@@ -33,6 +48,31 @@ class Timeline:
 
     def __len__(self) -> int:
         return len(self._states)
+
+    def saved(self) -> SavedTimeline:
+        """All of it, as a value."""
+        number = {state: index for index, state in enumerate(dict.fromkeys(self._states))}
+        return SavedTimeline(
+            times=_bytes(self._times),
+            ids=(_bytes(self._ids[0]), _bytes(self._ids[1])),
+            states=list(number),
+            state_of=_bytes(array("I", [number[state] for state in self._states])),
+            counted=bytes(self._counted),
+            kept=self._kept,
+            trimmed=self._trimmed,
+        )
+
+    @classmethod
+    def restored(cls, saved: SavedTimeline) -> Timeline:
+        """The timeline that was saved."""
+        timeline = cls()
+        timeline._times = _array("d", saved.times)
+        timeline._ids = (_array("Q", saved.ids[0]), _array("Q", saved.ids[1]))
+        timeline._states = [saved.states[index] for index in _array("I", saved.state_of)]
+        timeline._counted = bytearray(saved.counted)
+        timeline._kept = saved.kept
+        timeline._trimmed = saved.trimmed
+        return timeline
 
     @property
     def newest(self) -> State | None:
@@ -103,3 +143,17 @@ class Timeline:
         if len(self._states) > self._kept:
             self._trimmed = True
             del self._times[0], self._ids[0][0], self._ids[1][0], self._states[0], self._counted[0]
+
+
+def _bytes(values: array[Any]) -> bytes:
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values.tobytes()
+
+
+def _array(code: str, raw: bytes) -> array[Any]:
+    values: array[Any] = array(code, raw)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values

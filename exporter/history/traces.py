@@ -5,6 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable
 
+import msgspec
+
 from exporter.history.identity import digest
 from exporter.model import TraceRead, TraceRecord, TraceSession
 
@@ -13,6 +15,20 @@ RESULTS = ("ok", "error", "retry", "other")
 
 _MOST_IDS = 10_000
 _MOST_PLUGINS = 50
+
+
+class SavedTraces(msgspec.Struct, array_like=True):
+    """Traces as they are kept in a file."""
+
+    session: TraceSession | None
+    records: list[tuple[str, str, int]]
+    results: list[tuple[str, str, int]]
+    malformed: int
+    last_record_at: float | None
+    held: dict[str, int]
+    shown_ok: bool
+    plugins: set[str]
+    ids: list[int]
 
 
 class Traces:
@@ -33,6 +49,35 @@ class Traces:
         self.shown_ok = False
         self.plugins: set[str] = set()
         self.ids: array[int] = array("Q")
+
+    def saved(self) -> SavedTraces:
+        """All of it, as a value."""
+        return SavedTraces(
+            session=self.session,
+            records=[(*key, count) for key, count in self.records.items()],
+            results=[(*key, count) for key, count in self.results.items()],
+            malformed=self.malformed,
+            last_record_at=self.last_record_at,
+            held=dict(self.held),
+            shown_ok=self.shown_ok,
+            plugins=set(self.plugins),
+            ids=self.ids.tolist(),
+        )
+
+    @classmethod
+    def restored(cls, saved: SavedTraces) -> Traces:
+        """The traces that were saved."""
+        traces = cls()
+        traces.session = saved.session
+        traces.records = {(stage, plugin): count for stage, plugin, count in saved.records}
+        traces.results = {(plugin, result): count for plugin, result, count in saved.results}
+        traces.malformed = saved.malformed
+        traces.last_record_at = saved.last_record_at
+        traces.held = saved.held
+        traces.shown_ok = saved.shown_ok
+        traces.plugins = saved.plugins
+        traces.ids = array("Q", saved.ids)
+        return traces
 
     def fold(self, read: TraceRead, counts: Callable[[float], bool]) -> None:
         """Take in a read; ``counts`` tells of a time whether what happened then is counted."""

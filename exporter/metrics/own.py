@@ -73,6 +73,10 @@ class OwnMetrics:
         self.reload_time = self._gauge(
             "config_last_reload_success_timestamp_seconds", "When the config file was last loaded with success."
         )
+        self.state_written = self._gauge(
+            "state_last_write_successful",
+            "0 while the state file cannot be written and the exporter goes on from memory.",
+        )
         self.exposition_bytes = self._gauge("exposition_bytes", "Size of the text page before compression.")
         self.exposition_series = self._gauge("exposition_series", "Number of samples on the page.")
         self.render_duration = self._histogram(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import chain
 
 import msgspec
@@ -31,10 +31,14 @@ class Publisher:
     ``changed()`` is called after each change. The page is put together at once, and then not again before a pause
     that grows with what it cost, so that a storm of changes takes a fifth of one core at most. A format that was
     asked for in gzip within the last five minutes is compressed in a thread, while the page before it is served.
+    ``keep`` writes down what the page tells before anyone sees it, so that no counter goes back after a crash.
     """
 
-    def __init__(self, make: Callable[[], Body], own: OwnMetrics) -> None:
+    def __init__(
+        self, make: Callable[[], Body], own: OwnMetrics, *, keep: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._make = make
+        self._keep = keep
         self._own = own
         self._body = Body((), 0)
         self._edition = 0
@@ -60,8 +64,11 @@ class Publisher:
         """Put the page together and compress it for those who are used to that."""
         self._changed.clear()
         with self._own.render_duration.time():
-            self._body = self._make()
-            self._edition += 1
+            body = self._make()
+        if self._keep:
+            await self._keep()
+        self._body = body
+        self._edition += 1
         self._measure()
         for format in list(self._asked_at):
             if time.monotonic() - self._asked_at[format] > _WANTED_SECONDS:

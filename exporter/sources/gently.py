@@ -15,13 +15,23 @@ _FAILURES_IN_A_ROW = 10
 
 
 async def read_gently(
-    run: Run, take: Callable[[], str | None], read: Callable[[str], Awaitable[None]], *, workers: int
-) -> list[str]:
-    """Read what ``take`` gives until that is None, ``workers`` at a time; returns what could not be read.
+    run: Run,
+    take: Callable[[], str | None],
+    read: Callable[[str], Awaitable[None]],
+    put_off: Callable[[str], None],
+    *,
+    workers: int,
+) -> None:
+    """Read what ``take`` gives until that is None, ``workers`` at a time; what cannot be read is put off.
 
-    A failure is noted on ``run`` and the reading goes on, until ten in a row have failed.
+    A failure is noted on ``run`` and the reading goes on; ten in a row end it, with the last one raised.
     """
-    return await _Reading(run, take, read).drain(max(1, workers))
+    reading = _Reading(run, take, read, put_off)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(max(1, workers)):
+            group.create_task(reading.work())
+    if len(reading.in_a_row) >= _FAILURES_IN_A_ROW:
+        raise reading.in_a_row[-1]
 
 
 async def together(reads: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -36,27 +46,32 @@ async def together(reads: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 class _Reading:
-    """One such run: its failures in a row, and what was put off."""
+    """One such run, and its failures in a row."""
 
-    def __init__(self, run: Run, take: Callable[[], str | None], read: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        take: Callable[[], str | None],
+        read: Callable[[str], Awaitable[None]],
+        put_off: Callable[[str], None],
+    ) -> None:
+        self.in_a_row: list[SourceError] = []
         self._run = run
         self._take = take
         self._read = read
-        self._in_a_row = 0
-        self._put_off: list[str] = []
+        self._put_off = put_off
 
-    async def drain(self, workers: int) -> list[str]:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self._work())
-        return self._put_off
-
-    async def _work(self) -> None:
-        while self._in_a_row < _FAILURES_IN_A_ROW and (key := self._take()) is not None:
+    async def work(self) -> None:
+        while len(self.in_a_row) < _FAILURES_IN_A_ROW and (key := self._take()) is not None:
             try:
                 await self._read(key)
-                self._in_a_row = 0
+                self.in_a_row.clear()
             except SourceError as error:
-                self._put_off.append(key)
-                self._in_a_row += 1
-                self._run.fail(error)
+                self._put_off(key)
+                self._failed(error)
+
+    def _failed(self, error: SourceError) -> None:
+        """Note a failure; the one that ends the run is raised instead."""
+        self.in_a_row.append(error)
+        if len(self.in_a_row) < _FAILURES_IN_A_ROW:
+            self._run.fail(error)

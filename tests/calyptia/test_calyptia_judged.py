@@ -6,9 +6,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs
 
-import httpx
 import msgspec
-import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from exporter.demo.calyptia import Tap, World, create_app, play
@@ -101,10 +99,3 @@ async def test_half_an_hour_of_the_story(world: World, clock: Clock, reading: Re
     assert not reading.failures
     assert reading.value("pipeline_exporter_history_gaps_total") == 0
     assert world.planted_secret not in reading.text()
-
-
-@pytest.mark.parametrize("path", ["/v1/projects"])
-async def test_what_only_users_may_ask_is_not_asked(world: World, url: str, path: str) -> None:
-    """The list of projects is closed to project tokens, so the project comes from the token."""
-    async with httpx.AsyncClient(base_url=url, headers={"X-Project-Token": world.project_token}) as client:
-        assert (await client.get(path)).status_code == 403

@@ -76,8 +76,11 @@ class HistoryReader:
             self._sweep_due = time.monotonic() + self._config.history_interval
             self._backlog |= self._pipelines
         workers = self._config.max_concurrency - 1  # one is left to the poll
-        put_off = await read_gently(run, self._next, lambda key: self._read_one(run, key), workers=workers)
-        self._backlog |= {key: None for key in put_off if key in self._pipelines}
+        put_off: list[str] = []
+        try:
+            await read_gently(run, self._next, partial(self._read_one, run), put_off.append, workers=workers)
+        finally:
+            self._backlog |= {key: None for key in put_off if key in self._pipelines}
 
     def _next(self) -> str | None:
         for queue in (self._changed, self._backlog):

@@ -96,7 +96,12 @@ class TraceReader:
         self._wanted = False
         due = iter([key for key, known in self._followed.items() if known.next_run()])
         workers = self._config.max_concurrency // 2
-        await read_gently(run, lambda: next(due, None), lambda key: self._read_one(run, key), workers=workers)
+        await read_gently(run, lambda: next(due, None), partial(self._read_one, run), self._put_off, workers=workers)
+
+    def _put_off(self, key: str) -> None:
+        """Look at it again in the next run, as if it was never looked at."""
+        if key in self._followed:
+            self._followed[key].idle_runs = _RUNS_BETWEEN_LOOKS
 
     async def _read_one(self, run: Run, key: str) -> None:
         known = self._followed.get(key)

@@ -136,7 +136,8 @@ def events(rows: Sequence[StatusRow], after: Event | None) -> list[Event]:
 def event(row: StatusRow, at: float) -> Event:
     """A row of the history."""
     status = status_text(row.status)
-    return Event(row.id, at, (status,), status == "FAILED", notes(row.events))
+    said = health(status, None, waits_for_checks=False)
+    return Event(row.id, at, (status,), status == "FAILED", notes(row.events), said)
 
 
 def notes(found: Sequence[KubeEvent] | None) -> tuple[Note, ...]:

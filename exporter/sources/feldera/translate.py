@@ -139,7 +139,9 @@ def event(row: EventRow) -> Event | None:
         status_text(row.program_status),
         status_text(row.storage_status),
     )
-    return Event(row.event_id, at, statuses, bool(row.deployment_has_error))
+    has_error = bool(row.deployment_has_error)
+    wanted = status_text(row.deployment_runtime_desired_status)
+    return Event(row.event_id, at, statuses, has_error, health=_health_then(statuses, wanted, has_error=has_error))
 
 
 def event_of_row(row: Row, now: float) -> Event:
@@ -151,7 +153,7 @@ def event_of_row(row: Row, now: float) -> Event:
         found.statuses[dimension.name].value if dimension.name in found.statuses else None
         for dimension in DIMENSIONS
     )
-    return Event(f"{row.vital()!r}", at, statuses, found.error is not None)
+    return Event(f"{row.vital()!r}", at, statuses, found.error is not None, health=found.health)
 
 
 def platform_health(health: ClusterHealth) -> PlatformRead:
@@ -169,6 +171,12 @@ def status_text(raw: StatusText) -> str | None:
     if raw is None:
         return None
     return label_text(raw if isinstance(raw, str) else next(iter(raw), "unknown"))
+
+
+def _health_then(statuses: tuple[str | None, ...], wanted: str | None, *, has_error: bool) -> Health:
+    pairs = zip(DIMENSIONS, statuses, strict=True)
+    found = {dimension.name: Status(value) for dimension, value in pairs if value is not None}
+    return health(found, {} if wanted is None else {"runtime": wanted}, has_error=has_error)
 
 
 def _statuses(row: Row) -> dict[str, Status]:

@@ -85,6 +85,7 @@ class EventRow(msgspec.Struct, frozen=True, gc=False):
     recorded_at: str
     deployment_resources_status: StatusText = None
     deployment_runtime_status: StatusText = None
+    deployment_runtime_desired_status: StatusText = None
     program_status: StatusText = None
     storage_status: StatusText = None
     deployment_has_error: bool | None = None
