@@ -16,10 +16,13 @@ import yaml
 
 from exporter import __version__, logs
 from exporter.app import Application
+from exporter.backfill.command import backfill as write_past
+from exporter.backfill.plan import plan
+from exporter.backfill.report import progress, summary
 from exporter.config import Config
 from exporter.config.file import load, parse
 from exporter.demo.servers import KINDS as SIMULATORS
-from exporter.errors import ConfigError, PipelineExporterError, StateError
+from exporter.errors import ConfigError, OutputError, PipelineExporterError, StateError
 from exporter.persistence import StateFile, open_state
 from exporter.sources.kinds import KINDS
 from exporter.web.server import Server, listen, url_of
@@ -99,6 +102,32 @@ def once(config_file: Path, log_level: str, log_format: str) -> None:
     for piece in pieces:
         sys.stdout.buffer.write(piece)
     sys.exit(0 if worked else 1)
+
+
+@main.command()
+@_config_option
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The file to write; replaced if there.")
+@click.option("--step", default="1m", show_default=True, help="Longest time between two samples, 5m at most.")
+@click.option("--max-age", default="1y", show_default=True, help="How far back; what is older is left out.")
+@click.option("--label", "labels", multiple=True, help="name=value: one more label for every series; repeatable.")
+@_log_options
+def backfill(
+    config_file: Path, output: Path, step: str, max_age: str, labels: tuple[str, ...], log_level: str, log_format: str
+) -> None:
+    """Write what the control planes remember as OpenMetrics text for promtool; exit 1 if a source failed."""
+    _configure_logs(log_level, log_format)
+    config = _load(config_file)
+    try:
+        planned = plan(output, step=step, max_age=max_age, labels=labels)
+        with progress() as tell:
+            done = write_past(config, planned, tell)
+    except (ValueError, OutputError) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    click.echo(summary(done.written, planned) if done.written else f"nothing to write: {output} is as it was")
+    for failure in done.failures:
+        click.echo(f"not everything could be read: {failure}", err=True)
+    sys.exit(1 if done.failures else 0)
 
 
 @main.command()

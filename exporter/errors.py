@@ -5,6 +5,7 @@
     PipelineExporterError
     ├── ConfigError            the config file cannot be used; ``problems`` has a sentence for each error
     ├── StateError             the state file must not be touched; the message says why and what to do
+    ├── OutputError            a file that was asked for cannot be written
     └── SourceError            a read of a control plane failed; ``reason`` is the metric label
         ├── TimedOut             timeout         no whole answer within the deadline
         ├── ConnectionFailed     connection      refused, unreachable, name not found
@@ -41,6 +42,10 @@ class ConfigError(PipelineExporterError):
 
 class StateError(PipelineExporterError):
     """The state file must not be touched: not ours, in use, or written by a newer version."""
+
+
+class OutputError(PipelineExporterError):
+    """A file that was asked for cannot be written; the message names it and says why."""
 
 
 class SourceError(PipelineExporterError):

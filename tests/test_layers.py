@@ -17,7 +17,7 @@ LAYERS = (
     ("exporter.config", "exporter.store", "exporter.history"),
     ("exporter.sources", "exporter.metrics", "exporter.alerts", "exporter.persistence"),
     ("exporter.schedule", "exporter.web"),
-    ("exporter.app",),
+    ("exporter.app", "exporter.backfill"),
     ("exporter.cli", "exporter.metrics.document"),
     ("exporter.__main__",),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from pathlib import Path
@@ -39,10 +40,8 @@ async def churn(world: World, chance: random.Random, stop: asyncio.Event) -> Non
             lambda name=name: world.stop(name),
             lambda name=name: world.heartbeat(name),
         )
-        try:
+        with contextlib.suppress(SimulatedError):  # not possible in this state
             chance.choice(actions)()
-        except SimulatedError:
-            pass  # not possible in this state
         await asyncio.sleep(0.04)
 
 

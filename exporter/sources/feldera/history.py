@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import msgspec
 
 from exporter.config import SourceConfig
-from exporter.errors import BadResponse, NotFound, SourceError
+from exporter.errors import BadResponse, NotFound
 from exporter.model import Event, FailureRead, HistoryRead, parse_time
 from exporter.sources.base import Run
 from exporter.sources.decode import decode, decode_list
 from exporter.sources.feldera import translate
 from exporter.sources.feldera.wire import EventRow, FullEventRow, Row
+from exporter.sources.gently import read_gently
 from exporter.sources.http import ApiClient
 
 EVENTS = "/v0/pipelines/{name}/events"
 LATEST = "/v0/pipelines/{name}/events/latest"
 EVENT = "/v0/pipelines/{name}/events/{event_id}"
-
-_FAILURES_IN_A_ROW = 10
-
 
 class Seen(msgspec.Struct, frozen=True):
     """Where the reading of a pipeline's events stands: the newest one, and the row's version then."""
@@ -47,7 +45,9 @@ class HistoryReader:
         self._whole: dict[str, None] = {}  # ordered: what changed first, first sights behind
         self._latest: dict[str, None] = {}
         self._backlog: dict[str, None] = {}
+        self._taken: dict[str, bool] = {}
         self._seen: dict[str, Seen] = {}
+        self._workers = config.max_concurrency - 1  # one is left to the poll
         self._sweep_due = time.monotonic() + config.history_interval
         self._has_events_api = True
 
@@ -77,49 +77,29 @@ class HistoryReader:
                 del known[key]
 
     async def read(self, run: Run) -> None:
-        """Read until the queue is empty, a few pipelines at a time.
-
-        One pipeline's failure is noted and its reading put off; failures in a row end the run with the last one.
-        """
+        """Read until the queue is empty, a few pipelines at a time; now and then begin with queueing all of them."""
         if time.monotonic() >= self._sweep_due:
             self._sweep_due = time.monotonic() + self._config.history_interval
             self._has_events_api = True
             self._backlog |= dict.fromkeys(self._rows)
-        put_off: dict[str, None] = {}
+        put_off: list[str] = []
         try:
-            await self._drain(run, put_off)
+            await read_gently(run, self._take, partial(self._read, run), put_off.append, workers=self._workers)
         finally:
             self._backlog |= {key: None for key in put_off if key in self._rows}
 
-    async def _drain(self, run: Run, put_off: dict[str, None]) -> None:
-        failures: list[SourceError] = []
-
-        async def work() -> None:
-            while self.wanted() and len(failures) < _FAILURES_IN_A_ROW:
-                key, whole = self._next()
-                try:
-                    await self._read_one(run, self._rows[key], whole=whole)
-                    failures.clear()
-                except SourceError as error:
-                    put_off[key] = None
-                    failures.append(error)
-                    if len(failures) < _FAILURES_IN_A_ROW:
-                        run.fail(error)
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(max(1, self._config.max_concurrency - 1)):  # one is left to the poll
-                group.create_task(work())
-        if len(failures) >= _FAILURES_IN_A_ROW:
-            raise failures[-1]
-
-    def _next(self) -> tuple[str, bool]:
-        """The next pipeline, and whether its whole list is wanted."""
-        for queue, whole in ((self._whole, True), (self._latest, False), (self._backlog, True)):
+    def _take(self) -> str | None:
+        """The next pipeline to read; that its whole list is wanted is remembered until then."""
+        for queue in (self._whole, self._latest, self._backlog):
             if queue:
                 key = next(iter(queue))
                 del queue[key]
-                return key, whole
-        raise LookupError("nothing is wanted")
+                self._taken[key] = queue is not self._latest
+                return key
+        return None
+
+    async def _read(self, run: Run, key: str) -> None:
+        await self._read_one(run, self._rows[key], whole=self._taken.pop(key))
 
     async def _read_one(self, run: Run, row: Row, *, whole: bool) -> None:
         if not self._has_events_api:

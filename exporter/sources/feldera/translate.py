@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from exporter.model import (
     DeploymentError,
     Dimension,
@@ -173,6 +175,7 @@ def status_text(raw: StatusText) -> str | None:
     return label_text(raw if isinstance(raw, str) else next(iter(raw), "unknown"))
 
 
+@lru_cache(maxsize=4096)
 def _health_then(statuses: tuple[str | None, ...], wanted: str | None, *, has_error: bool) -> Health:
     pairs = zip(DIMENSIONS, statuses, strict=True)
     found = {dimension.name: Status(value) for dimension, value in pairs if value is not None}
