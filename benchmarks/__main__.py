@@ -1,4 +1,4 @@
-"""``make bench``: a fleet of Feldera pipelines, quiet, dense and sparse, watched from outside."""
+"""``make bench``: quiet fleets, dense and sparse, and a cold start on a long history, watched from outside."""
 
 from __future__ import annotations
 
@@ -15,74 +15,102 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.processes import Exporter, exporter, simulator
 
-_POLL = 'pipeline_exporter_api_requests_total{code="200",endpoint="/v0/pipelines",'
-_PIPELINES = 'pipeline_exporter_api_requests_total{code="200",endpoint="/v0/pipelines'
-_SEEN = "pipeline_last_event_timestamp_seconds"
+_POLLS = 'pipeline_exporter_task_duration_seconds_count{source="bench",task="poll"}'
+_REQUESTS = "pipeline_exporter_api_requests_total{"
+_PLATFORM = '"/v0/c'  # read once a minute and once an hour, whatever the fleet
+_SEEN = b"\npipeline_last_event_timestamp_seconds{"
+_TWO_HOURS, _FIVE_DAYS = 7200.0, 432_000.0
 
 
 @click.command()
-@click.option("--pipelines", multiple=True, default=(1000, 10_000), help="Sizes of the fleet.")
-@click.option("--scrapes", default=50, help="Requests timed for each figure.")
-def main(pipelines: tuple[int, ...], scrapes: int) -> None:
+@click.option("--pipelines", multiple=True, default=(1000, 10_000), show_default=True, help="Sizes of the quiet fleet.")
+@click.option("--cold", default=1000, show_default=True, help="Pipelines of the cold start; 0 leaves it out.")
+@click.option("--core", default=1000, show_default=True, help="Calyptia pipelines; 0 leaves them out.")
+@click.option("--scrapes", default=100, show_default=True, help="Requests timed for each figure.")
+def main(pipelines: tuple[int, ...], cold: int, core: int, scrapes: int) -> None:
     """Print one line of figures for each measurement."""
     print(f"{os.cpu_count()} cores")
     for count in pipelines:
-        with simulator(count) as url:
+        with simulator("feldera", count, _TWO_HOURS) as keys:
             for series in ("dense", "sparse"):
-                with exporter(url, series=series) as running:
-                    measure(running, f"{count} pipelines {series}", count, scrapes)
+                with exporter(keys, series=series) as running:
+                    quiet(running, f"feldera {count} {series}", count, scrapes)
+    if core:
+        with simulator("calyptia", core, _TWO_HOURS) as keys, exporter(keys, series="dense") as running:
+            quiet(running, f"calyptia {core} dense", core, scrapes)
+            print("  one request for the core instances and one a page of 1024 pipelines for each: see docs/calyptia.md")
+    if cold:
+        with simulator("feldera", cold, _FIVE_DAYS) as keys, exporter(keys, series="dense") as running:
+            cold_start(running, f"feldera {cold} cold", cold)
 
 
-def measure(running: Exporter, title: str, count: int, scrapes: int) -> None:
-    """One exporter, from its start to a quiet life."""
-    history = _filled(running, count)
-    print(f"{title}: statuses and history of all read {history:.1f} s after the start")
-    requests, cpu, polls = _quiet(running)
-    print(f"{title}: quiet poll: {requests / polls:.2f} requests, {cpu / polls * 1000:.0f} ms CPU")
-    for gzip in (True, False):
-        times, size = _scrapes(running, gzip=gzip, count=scrapes)
-        print(
-            f"{title}: /metrics {'gzip' if gzip else 'identity'}: p50 {_ms(statistics.median(times))}, "
-            f"p99 {_ms(sorted(times)[int(len(times) * 0.99) - 1])}, {size / 2**20:.1f} MiB"
-        )
-        if gzip:
-            served = statistics.median(times)
+def quiet(running: Exporter, title: str, count: int, scrapes: int) -> None:
+    """From the start to a quiet life."""
+    print(f"{title}: statuses and history of all read {_filled(running, count):.1f} s after the start")
+    requests, cpu = _poll_cost(running)
+    print(f"{title}: quiet poll: {requests:.2f} requests, {cpu * 1000:.0f} ms CPU with the page put together and packed")
+    served = _scrapes(running, title, packed=True, count=scrapes)
+    _scrapes(running, title, packed=False, count=scrapes)
     rendered, lines = _client_render(running.page())
-    ratio = rendered / served
-    print(f"{title}: {lines} samples: prometheus-client renders them in {_ms(rendered)}, {ratio:.0f} times as long")
+    print(
+        f"{title}: {lines} samples: prometheus-client renders them in {_ms(rendered)}, "
+        f"{rendered / served:.0f} times the gzip p50"
+    )
     print(f"{title}: {running.rss() / 2**20:.0f} MiB RSS")
 
 
+def cold_start(running: Exporter, title: str, count: int) -> None:
+    """The whole retained history of every pipeline, from the start of the process."""
+    seconds, cpu = _filled(running, count), running.cpu()
+    page = running.page().decode()
+    size = _sum(page, 'pipeline_exporter_api_response_bytes_total{endpoint="/v0/pipelines/{name}/events"')
+    events = size / 340  # bytes of an event in the list
+    print(
+        f"{title}: {seconds:.1f} s, {cpu:.1f} s CPU, about {events / seconds:.0f} events/s ({events / cpu:.0f} per CPU "
+        f"second), {running.rss() / 2**20:.0f} MiB RSS"
+    )
+
+
 def _filled(running: Exporter, count: int) -> float:
-    """Seconds until every pipeline's history was read."""
-    begin = time.monotonic()
-    while running.page(gzip=True).count(b"\n" + _SEEN.encode() + b"{") < count:
-        time.sleep(0.5)
-    return time.monotonic() - begin
+    """Seconds from the start of the process until every pipeline's history was read."""
+    while running.page(gzip=True).count(_SEEN) < count:
+        time.sleep(0.3)
+    return time.time() - running.process.create_time()
 
 
-def _quiet(running: Exporter) -> tuple[float, float, float]:
-    """Requests, CPU seconds and number of polls while nobody scrapes."""
-    before = running.page().decode()
-    cpu = running.cpu()
+def _poll_cost(running: Exporter) -> tuple[float, float]:
+    """Requests and CPU seconds of a poll, over fifteen seconds in which nobody scrapes."""
+    time.sleep(5)
+    before, cpu = running.page().decode(), running.cpu()
     time.sleep(15)
-    used = running.cpu() - cpu
-    after = running.page().decode()
-    polls = _sum(after, _POLL) - _sum(before, _POLL)
-    return _sum(after, _PIPELINES) - _sum(before, _PIPELINES), used, polls
+    cpu, after = running.cpu() - cpu, running.page().decode()
+    polls = _sum(after, _POLLS) - _sum(before, _POLLS)
+    return (_requests(after) - _requests(before)) / polls, cpu / polls
+
+
+def _requests(page: str) -> float:
+    lines = (line for line in page.splitlines() if line.startswith(_REQUESTS) and _PLATFORM not in line)
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
 def _sum(page: str, start: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith(start))
 
 
-def _scrapes(running: Exporter, *, gzip: bool, count: int) -> tuple[list[float], int]:
+def _scrapes(running: Exporter, title: str, *, packed: bool, count: int) -> float:
+    """Print how long the page takes over a connection of its own; the median."""
     times, size = [], 0
     for _ in range(count):
         begin = time.perf_counter()
-        size = running.raw(gzip=gzip)
+        size = running.raw(gzip=packed)
         times.append(time.perf_counter() - begin)
-    return times, size
+    p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
+    rate = f", {size / p50 / 1e6:.0f} MB/s"
+    print(
+        f"{title}: /metrics {'gzip' if packed else 'identity'}: p50 {_ms(p50)}, p99 {_ms(p99)}, "
+        f"{size / 2**20:.1f} MiB{'' if packed else rate}"
+    )
+    return p50
 
 
 def _client_render(page: bytes) -> tuple[float, int]:
@@ -90,8 +118,7 @@ def _client_render(page: bytes) -> tuple[float, int]:
     families = list(text_string_to_metric_families(page.decode()))
     registry: Any = CollectorRegistry()
     registry.register(_Fixed(families))
-    seconds = _timed(lambda: generate_latest(registry))
-    return seconds, sum(len(family.samples) for family in families)
+    return _timed(lambda: generate_latest(registry)), sum(len(family.samples) for family in families)
 
 
 class _Fixed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 import socket
 import subprocess
 import sys
@@ -11,31 +11,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 
-_CONFIG = """
-sources:
-  - {{name: bench, type: feldera, url: "{url}", poll_interval: {interval}, max_concurrency: 16}}
-metrics: {{status_series: {series}}}
-"""
+Keys = dict[str, Any]
 
 
 @contextmanager
-def simulator(pipelines: int) -> Iterator[str]:
-    """A quiet simulated Feldera; its address."""
-    with _process(["-m", "benchmarks.simulator", str(pipelines)], stdout=True) as process:
+def simulator(kind: str, pipelines: int, seconds: float) -> Iterator[Keys]:
+    """A quiet simulated control plane with so much past; the config keys that open it."""
+    with _process(["-m", "benchmarks.simulator", kind, str(pipelines), str(seconds)], stdout=True) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().strip()
+        yield json.loads(process.stdout.readline())
 
 
 @contextmanager
-def exporter(url: str, *, series: str, interval: str = "3s") -> Iterator[Exporter]:
-    """The exporter reading ``url``, once it serves."""
+def exporter(keys: Keys, *, series: str) -> Iterator[Exporter]:
+    """The exporter reading one source, once it serves."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.yml")
-        config.write_text(_CONFIG.format(url=url, interval=interval, series=series))
+        source = {"name": "bench", "poll_interval": "3s", "max_concurrency": 16, **keys}
+        config.write_text(json.dumps({"sources": [source], "metrics": {"status_series": series}}))
         arguments = ["-m", "exporter", "run", f"--config.file={config}", "--web.listen-address=127.0.0.1:0"]
         with _process(arguments, stdout=False) as process:
             assert process.stderr is not None
@@ -67,19 +65,6 @@ class Exporter:
             while chunk := connection.recv(1 << 20):
                 size += len(chunk)
         return size
-
-    def sum(self, pattern: str) -> float:
-        """The sum of the samples whose line matches from its start."""
-        return sum(float(match[1]) for match in re.finditer(rf"(?m)^{pattern}[^\n]* (\S+)$", self.page().decode()))
-
-    def wait(self, pattern: str, value: float, *, seconds: float = 300) -> float:
-        """Seconds until the sum is at least ``value``."""
-        begin = time.monotonic()
-        while self.sum(pattern) < value:
-            if time.monotonic() - begin > seconds:
-                raise TimeoutError(f"{pattern} did not reach {value}")
-            time.sleep(0.3)
-        return time.monotonic() - begin
 
     def cpu(self) -> float:
         """Seconds of CPU used so far."""

@@ -114,6 +114,7 @@ class Application:
         self.own = OwnMetrics(leave_out=self._left_out)
         self.own.loaded()
         self._page = self._new_page()
+        self.own.state_written.set(int(config.state is None))
         self._saver = Saver(state, written=lambda worked: self.own.state_written.set(int(worked)))
         self.publisher = Publisher(lambda: self._page.body(), self.own, keep=self._saver.flush)
         self._schedule = Schedule()

@@ -179,7 +179,8 @@ class Saver:
         self._changed: dict[str, set[str]] = {}
         self._failing = False
         self._retry_at = 0.0
-        written(True)
+        if file:
+            written(True)
 
     def restore(self, facts: SourceFacts) -> None:
         """Begin to keep a source, from what was kept of it."""

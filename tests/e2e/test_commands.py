@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import sqlite3
 from pathlib import Path
 
 import httpx
@@ -134,3 +135,24 @@ async def test_demo_prints_the_addresses_to_open_and_ends_by_itself() -> None:
         for health in ("healthy", "failed", "transitioning", "idle"):
             assert re.search(rf'(?m)^pipeline_health\{{.*health="{health}"\}} 1$', page), health
         assert await asyncio.wait_for(running.wait(), 20) == 0
+
+
+async def test_without_a_place_for_the_state_the_exporter_runs_from_memory_and_says_so(tmp_path: Path) -> None:
+    """A folder that is not there costs the memory of counters, not the exporter."""
+    path = tmp_path / "config.yml"
+    path.write_text(CONFIG.format(url=UNREACHABLE) + f"state: {{path: {tmp_path / 'nowhere' / 'state.db'}}}\n")
+    async with exporter(path) as (address, _), httpx.AsyncClient() as client:
+        page = (await client.get(address)).text
+    assert "pipeline_exporter_state_last_write_successful 0.0" in page
+
+
+def test_a_state_file_of_another_program_is_one_sentence(tmp_path: Path) -> None:
+    """Exit 1 with what to do; the file is untouched."""
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE precious (x)")
+    connection.close()
+    path = tmp_path / "config.yml"
+    path.write_text(CONFIG.format(url=UNREACHABLE) + f"state: {{path: {tmp_path / 'other.db'}}}\n")
+    shown = command("run", f"--config.file={path}", "--web.listen-address=127.0.0.1:0")
+    assert shown.returncode == 1
+    assert shown.stderr == f"state.path: {tmp_path / 'other.db'} is another program's database; name another file\n"

@@ -8,6 +8,8 @@ import random
 import time
 from pathlib import Path
 
+import pytest
+
 from exporter.demo.feldera.errors import SimulatedError
 from exporter.demo.feldera.world import World
 from tests.e2e.harness import Exporter, Page, app_of, immediate_world, labels_of, serving
@@ -86,8 +88,11 @@ async def test_fifty_kills_lose_nothing_and_count_nothing_twice(tmp_path: Path) 
             total = sum(world.counts(row.id, since).events for row in world.rows())
             page = await running.until(lambda page: page.value("pipeline_events_total") == total)
             await asyncio.sleep(0.5)
-            page = await running.page()
+            page, now = await running.page(), time.time()
             await running.aclose()
+    for name in NAMES:
+        labels = {**labels_of(world, name), "dimension": "resources"}
+        assert page.value("pipeline_status_seconds_total", **labels) == pytest.approx(now - since, abs=5)
     assert total > 500, "too little happened to show anything"
     for row in world.rows():
         assert_counts(page, world, row.name, since)
