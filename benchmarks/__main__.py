@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+import httpx
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -38,17 +39,18 @@ def main(pipelines: tuple[int, ...], cold: int, core: int, scrapes: int) -> None
     if core:
         with simulator("calyptia", core, _TWO_HOURS) as keys, exporter(keys, series="dense") as running:
             quiet(running, f"calyptia {core} dense", core, scrapes)
-            print("  one request for the core instances and one a page of 1024 pipelines for each: see docs/calyptia.md")
+            print("  one request for the core instances and, for each, one a page of pipelines: docs/calyptia.md")
     if cold:
         with simulator("feldera", cold, _FIVE_DAYS) as keys, exporter(keys, series="dense") as running:
-            cold_start(running, f"feldera {cold} cold", cold)
+            retained = len(httpx.get(f"{keys['url']}/v0/pipelines/orders-enrichment/events").json())
+            cold_start(running, f"feldera {cold} x {retained} events", cold, retained)
 
 
 def quiet(running: Exporter, title: str, count: int, scrapes: int) -> None:
     """From the start to a quiet life."""
     print(f"{title}: statuses and history of all read {_filled(running, count):.1f} s after the start")
     requests, cpu = _poll_cost(running)
-    print(f"{title}: quiet poll: {requests:.2f} requests, {cpu * 1000:.0f} ms CPU with the page put together and packed")
+    print(f"{title}: quiet poll: {requests:.2f} requests, {cpu * 1000:.0f} ms CPU, the page's packing included")
     served = _scrapes(running, title, packed=True, count=scrapes)
     _scrapes(running, title, packed=False, count=scrapes)
     rendered, lines = _client_render(running.page())
@@ -59,15 +61,14 @@ def quiet(running: Exporter, title: str, count: int, scrapes: int) -> None:
     print(f"{title}: {running.rss() / 2**20:.0f} MiB RSS")
 
 
-def cold_start(running: Exporter, title: str, count: int) -> None:
+def cold_start(running: Exporter, title: str, count: int, retained: int) -> None:
     """The whole retained history of every pipeline, from the start of the process."""
     seconds, cpu = _filled(running, count), running.cpu()
     page = running.page().decode()
-    size = _sum(page, 'pipeline_exporter_api_response_bytes_total{endpoint="/v0/pipelines/{name}/events"')
-    events = size / 340  # bytes of an event in the list
+    mebibytes = _sum(page, 'pipeline_exporter_api_response_bytes_total{endpoint="/v0/pipelines/{name}/events"') / 2**20
     print(
-        f"{title}: {seconds:.1f} s, {cpu:.1f} s CPU, about {events / seconds:.0f} events/s ({events / cpu:.0f} per CPU "
-        f"second), {running.rss() / 2**20:.0f} MiB RSS"
+        f"{title}: {seconds:.1f} s, {cpu:.1f} s CPU, {mebibytes:.0f} MiB of events: {count / seconds:.0f} pipelines/s, "
+        f"{count * retained / seconds:.0f} events/s, {running.rss() / 2**20:.0f} MiB RSS"
     )
 
 

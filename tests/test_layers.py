@@ -91,7 +91,7 @@ def test_everything_is_looked_at() -> None:
     assert len(SOURCES) > 50
     assert len(EDGES) > 150
     assert ("exporter.cli", "exporter.app") in EDGES
-    assert ("exporter.sources.kinds", "exporter.sources.feldera") in EDGES
+    assert ("exporter.sources.kinds", "exporter.sources.feldera.kind") in EDGES
     assert IMPORTS["exporter.sources.http"] >= HTTP
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl
 import time
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from pathlib import Path
 from urllib.parse import quote
 
 import aiohttp
@@ -20,9 +18,10 @@ from httpx_aiohttp import AiohttpTransport
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from exporter import __version__, errors
-from exporter.config import Authorization, SourceConfig
-from exporter.errors import BadResponse, ConnectionLost, SourceError, TooLarge, Unauthorized
+from exporter.config import SourceConfig
+from exporter.errors import BadResponse, ConnectionLost, SourceError, TooLarge
 from exporter.sources.base import Observer
+from exporter.sources.credentials import Credentials
 from exporter.sources.retry import ATTEMPTS, is_passing, parse_retry_after, wait_after
 from exporter.sources.servertime import ServerTime
 
@@ -54,37 +53,6 @@ class _ErrorBody(msgspec.Struct, frozen=True):
 
     error_code: str | None = None
     error: str | None = None
-
-
-class Credentials:
-    """What opens the door, in the header ``name``; a file is read again when it changes, so tokens can be rotated."""
-
-    def __init__(self, config: Authorization, *, name: str = "Authorization") -> None:
-        self._config = config
-        self._name = name
-        self._seen: tuple[int, int] | None = None
-        self._text = config.credentials.reveal() if config.credentials else ""
-
-    def headers(self) -> dict[str, str]:
-        """The header to send; without a type the bare token. Raises Unauthorized if there are no usable credentials."""
-        token = self.token()
-        return {self._name: f"{self._config.type} {token}" if self._config.type else token}
-
-    def token(self) -> str:
-        """The token itself. Raises Unauthorized if there is none that can be used."""
-        if self._config.credentials_file:
-            self._refresh(Path(self._config.credentials_file))
-        token = self._text.strip()
-        if not token or not token.isascii() or not token.isprintable():
-            raise Unauthorized("there are no usable credentials: the text is empty or has control characters")
-        return token
-
-    def _refresh(self, path: Path) -> None:
-        """Read the file if it is another one than before; while it is away the last text goes on."""
-        with contextlib.suppress(OSError, UnicodeDecodeError):
-            stat = os.stat(path)
-            if (seen := (stat.st_mtime_ns, stat.st_ino)) != self._seen:
-                self._text, self._seen = path.read_text(), seen
 
 
 class ApiClient:

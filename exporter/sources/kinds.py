@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from exporter.sources import calyptia, feldera
 from exporter.sources.base import Kind
+from exporter.sources.calyptia.kind import KIND as CALYPTIA
+from exporter.sources.feldera.kind import KIND as FELDERA
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (feldera.KIND, calyptia.KIND)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (FELDERA, CALYPTIA)}

@@ -17,7 +17,9 @@ from exporter.config.file import parse
 from exporter.errors import SourceError
 from exporter.metrics.page import Page
 from exporter.model import Fact
-from exporter.sources.calyptia import KIND, CalyptiaConfig, CalyptiaSource
+from exporter.sources.calyptia.config import CalyptiaConfig
+from exporter.sources.calyptia.kind import KIND
+from exporter.sources.calyptia.source import CalyptiaSource
 from exporter.store import SourceFacts
 from exporter.web.server import Server, listen, url_of
 

@@ -9,7 +9,7 @@ import pytest
 from exporter.config.file import parse
 from exporter.demo.calyptia import World
 from exporter.errors import ConfigError, Unauthorized
-from exporter.sources.calyptia import CalyptiaConfig
+from exporter.sources.calyptia.config import CalyptiaConfig
 from exporter.sources.calyptia.token import project_of
 from tests.calyptia.harness import Open
 

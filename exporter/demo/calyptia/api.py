@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from exporter.demo.calyptia import reads
+import exporter.demo.calyptia.reads as reads
 from exporter.demo.calyptia.controls import apply
 from exporter.demo.calyptia.errors import BadArgument, Forbidden, Gone, InvalidToken, NotFound, Refusal
 from exporter.demo.calyptia.reads import Read, json

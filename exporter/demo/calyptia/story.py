@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from exporter.demo.calyptia import roles
+import exporter.demo.calyptia.roles as roles
 from exporter.demo.calyptia.errors import Refusal
 from exporter.demo.calyptia.pipelines import INTERNAL_PREFIX
 from exporter.demo.calyptia.roles import Part, Role, Scenes

@@ -21,9 +21,10 @@ from exporter.sources.calyptia.paging import Identified, Page, body_page, read_p
 from exporter.sources.calyptia.token import project_of
 from exporter.sources.calyptia.traces import TraceReader
 from exporter.sources.calyptia.wire import CoreInstance, Row
+from exporter.sources.credentials import Credentials
 from exporter.sources.decode import Identity
 from exporter.sources.gently import together
-from exporter.sources.http import Answer, ApiClient, Credentials, Params
+from exporter.sources.http import Answer, ApiClient, Params
 
 T = TypeVar("T", bound=Identified)
 
