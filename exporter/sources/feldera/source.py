@@ -63,12 +63,12 @@ class FelderaSource:
             run.fail(BadResponse(f"{LIST}: {len(unreadable)} pipelines cannot be read"))
         rows = {row.id: row for row in listed if self._config.pipelines.chooses(row.name)}
         rows |= self._still_served(unreadable, rows)
-        changed = [row for row in rows.values() if self._rows.get(row.id) != row]
-        removed = [translate.identity(row) for key, row in self._rows.items() if key not in rows]
-        for row in changed:
-            self._history.want(row, before=self._rows.get(row.id))
+        before = self._rows.copy()
         self._replace(rows)
-        await self._deliver(run, changed, removed, answer.asked_at)
+        changed = [row for key, row in rows.items() if before.get(key) != row]
+        await self._deliver(run, changed, before, answer.asked_at)
+        removed = tuple(translate.identity(row) for key, row in before.items() if key not in rows)
+        run.deliver(Snapshot(answer.asked_at, removed=removed))
 
     def _replace(self, rows: Mapping[str, Row]) -> None:
         """Take over the new rows, in place: the reader of histories looks at the same ones."""
@@ -85,13 +85,15 @@ class FelderaSource:
         return {key: self._rows[key] for key, since in self._unreadable.items() if now - since <= patience}
 
     async def _deliver(
-        self, run: Run, changed: Sequence[Row], removed: Sequence[str], asked_at: float
+        self, run: Run, changed: Sequence[Row], before: Mapping[str, Row], asked_at: float
     ) -> None:
+        """Hand over what changed, part by part; a history is queued in one step with its pipeline, never before."""
         for part in _parts(changed):
+            for row in part:
+                self._history.want(row, before=before.get(row.id))
             found = tuple(map(self._pipeline, part))
             run.deliver(Snapshot(asked_at, changed=found, waiting=self._history.waiting(part), whole=False))
             await asyncio.sleep(0)
-        run.deliver(Snapshot(asked_at, removed=tuple(removed)))
 
     def _pipeline(self, row: Row) -> Pipeline:
         pipeline = translate.pipeline(row)
