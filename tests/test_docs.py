@@ -28,7 +28,8 @@ README = ROOT / "README.md"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 METRICS = ROOT / "docs" / "metrics.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
-DOCS = (README, CONFIGURATION, METRICS, ARCHITECTURE)
+BACKFILL = ROOT / "docs" / "backfill.md"
+DOCS = (README, CONFIGURATION, METRICS, ARCHITECTURE, BACKFILL)
 
 CONFIG_TYPES = {name: kind.config for name, kind in KINDS.items()}
 

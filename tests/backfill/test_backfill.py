@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,6 +94,7 @@ def test_whole_text(tmp_path: Path) -> None:
     assert text == SPARSE
     assert told == Written(pipelines=1, events=4, first=1000.25, last=1100.0, samples=14, size_bytes=len(SPARSE))
     assert [path.name for path in tmp_path.iterdir()] == ["out.om"]
+    assert sum(len(family.samples) for family in text_string_to_metric_families(text)) == told.samples
 
 
 def test_dense_series_say_0(tmp_path: Path) -> None:
@@ -158,7 +161,10 @@ def test_no_place_to_write_is_one_sentence(tmp_path: Path) -> None:
 # Any history
 
 STATUSES = st.sampled_from(["Up", "Down", "Odd", None])
-TIMES = st.one_of(st.integers(0, 1200).map(float), st.floats(0, 1200, allow_nan=False))
+BEGIN = 1_700_000_000
+END_MS = (BEGIN + 1100) * 1000
+OFFSETS = st.one_of(st.integers(0, 1200), st.integers(0, 1_200_000_000).map(lambda us: us / 1e6), st.floats(0, 0.01))
+TIMES = OFFSETS.map(lambda offset: float(BEGIN + offset))
 EVENTS = st.lists(st.tuples(TIMES, STATUSES, st.booleans(), st.sampled_from(HEALTHS)), max_size=20)
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], list[tuple[int, float]]]
@@ -167,9 +173,9 @@ Series = dict[tuple[str, frozenset[tuple[str, str]]], list[tuple[int, float]]]
 def read_back(text: str) -> Series:
     """Series by name and labels: times in milliseconds, as Prometheus takes them, and values."""
     found: Series = defaultdict(list)
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found[sample.name, frozenset(sample.labels.items())].append((int(float(sample.timestamp) * 1000), sample.value))
+    for name, labels, value, time in re.findall(r"^(\w+){(.*)} (\d) (.*)$", text, re.MULTILINE):
+        pairs = frozenset(re.findall(r'(\w+)="([^"]*)"', labels))
+        found[name, pairs].append((int(float(time) * 1000), float(value)))
     return found
 
 
@@ -179,23 +185,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("backfill")
 
 
-@given(EVENTS, st.booleans(), st.lists(st.integers(0, 1_100_000), max_size=10))
+@given(EVENTS, st.booleans(), st.lists(st.integers(BEGIN * 1000, END_MS), max_size=10))
 def test_the_text_tells_the_state_at_any_time(
     folder: Path, listed: list[tuple[float, str | None, bool, str]], dense: bool, asked: list[int]
 ) -> None:
     """At each sample's time and at any other, what is read back is the state then; gaps are no longer than a step."""
     ordered = sorted(listed, key=lambda one: one[0])
     events = [Event(str(n), at, (s,), e, (), h) for n, (at, s, e, h) in enumerate(ordered)]  # type: ignore[arg-type]
-    text, told = written(folder, past(*events), dense=dense)
+    text, told = written(folder, past(*events, as_of=BEGIN + 1100.0), dense=dense)
     series = read_back(text)
     assert told.samples == sum(map(len, series.values()))
-    points = {int(e.at * 1000): (e.statuses[0], str(int(e.has_error)), e.health) for e in events if e.at < 1100}
-    points[1_100_000] = ("Up", "0", "healthy")
+    points = {int(e.at * 1000): (e.statuses[0], str(int(e.has_error)), e.health) for e in events if e.at < BEGIN + 1100}
+    points[END_MS] = ("Up", "0", "healthy")
     starts = sorted(points)
     for samples in series.values():
-        assert all(a < b for (a, _), (b, _) in zip(samples, samples[1:], strict=False))
+        assert all(a < b for (a, _), (b, _) in pairwise(samples))
     (errors,) = (samples for (name, _), samples in series.items() if name == "pipeline_deployment_has_error")
-    assert max((b - a for (a, _), (b, _) in zip(errors, errors[1:], strict=False)), default=0) <= STEP * 1000
+    assert max((b - a for (a, _), (b, _) in pairwise(errors)), default=0) <= STEP * 1000
     assert {at for at, _ in errors} >= set(starts)
     for at in {*asked, *(at for at, _ in errors)}:
         if at >= starts[0]:

@@ -78,7 +78,7 @@ async def exporter(config: Path, *arguments: str) -> AsyncIterator[tuple[str, as
 
 
 @contextlib.asynccontextmanager
-async def prometheus(path: str, folder: Path, target: str) -> AsyncIterator[httpx.AsyncClient]:
+async def prometheus(path: str, folder: Path, target: str, *options: str) -> AsyncIterator[httpx.AsyncClient]:
     """A Prometheus that scrapes ``target`` every second; a client for its API."""
     port = _free_port()
     (folder / "prometheus.yml").write_text(
@@ -91,6 +91,7 @@ async def prometheus(path: str, folder: Path, target: str) -> AsyncIterator[http
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        *options,
     )
     async with (
         process(*arguments, ready=after("Server is ready to receive web requests")),

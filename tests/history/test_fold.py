@@ -213,3 +213,26 @@ def test_an_event_from_the_far_future_adds_no_time() -> None:
     one = history.pipelines["one"]
     assert one.seconds[0, "x"] == 60.0
     assert one.transitions == {(0, "y"): 1}
+
+
+@given(event_lists(), st.data())
+def test_restarts_rollovers_late_arrivals_and_duplicates_count_like_one_clean_pass(
+    events: list[Event], data: st.DataObject
+) -> None:
+    """A control plane that keeps only its newest events, read now and then by processes that come and go."""
+    history = PipelineHistory(counts_from=None, initial=None)
+    retention = data.draw(st.integers(1, 12))
+    arriving = data.draw(st.permutations(events)) if data.draw(st.booleans()) else events
+    retained: list[Event] = []
+    seen: dict[str, Event] = {}
+    gaps = 0
+    for one in arriving:
+        retained = sorted([*retained, one], key=lambda e: (e.at, e.id))[-retention:]
+        if data.draw(st.booleans()):
+            _, gap = history.fold(retained, complete=True, shown_until=None)
+            assert gap == (bool(seen) and not any(e.id in seen for e in retained))
+            gaps += gap
+            seen |= {e.id: e for e in retained}
+        if data.draw(st.booleans()):
+            history = PipelineHistory.restored(history.saved())
+    assert counted(history) == clean_pass(list(seen.values()))
