@@ -275,7 +275,7 @@ async def served() -> AsyncIterator[tuple[World, str]]:
     """A lively world of 1,000 pipelines behind a real socket, and its URL."""
     world = World(seed=1)
     play(world, 1000, history_seconds=600)
-    config = uvicorn.Config(create_app(world), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
+    config = uvicorn.Config(create_app(world), host="127.0.0.1", port=0, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:

@@ -30,7 +30,7 @@ class Served:
 
     def __init__(self, world: World, api_key: str | None = None) -> None:
         self.world = world
-        config = uvicorn.Config(create_app(world, api_key=api_key), port=0, log_level="warning", lifespan="off")
+        config = uvicorn.Config(create_app(world, api_key=api_key), port=0, log_config=None, lifespan="off")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
