@@ -48,6 +48,7 @@ class Reading:
         self.facts = facts
         self.section = section
         self.tried = False
+        self._failing = False
         self._changed = changed
         self._good: dict[str, float] = {}
         dimensions = [dimension.name for dimension in facts.dimensions]
@@ -60,7 +61,8 @@ class Reading:
     def expire(self, stale_after: float) -> None:
         """Drop facts that are too old to be served; those of a source that cannot be read, and of its platform."""
         now = time.monotonic()
-        if not self.section.hidden and now - self._good.get("poll", now) > stale_after:
+        patience = stale_after if self._failing else stale_after + 2 * self.config.poll_interval
+        if not self.section.hidden and now - self._good.get("poll", now) > patience:
             self._hide()
         if now - self._good.get("platform", now) > stale_after + self._interval("platform"):
             del self._good["platform"]
@@ -70,7 +72,8 @@ class Reading:
         return next((task.interval for task in self.source.tasks if task.name == name), 0.0)
 
     def _hide(self) -> None:
-        log.warning("facts are too old to be served", source=self.config.name)
+        if self.facts.pipelines:
+            log.warning("facts are too old to be served", source=self.config.name)
         self.section.hidden = True
         self._metrics.pipelines(0)
         self._changed()
@@ -92,6 +95,7 @@ class Reading:
 
     def _polled(self, success: bool) -> None:
         self.tried = True
+        self._failing = not success
         self._metrics.up(success)
         if success:
             self.section.hidden = False

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import click
+import structlog
 import yaml
 
 from exporter import __version__, logs
@@ -28,6 +29,8 @@ from exporter.sources.kinds import KINDS
 from exporter.web.server import Server, listen, url_of
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+log = structlog.get_logger(__name__)
 
 _CONFIG_TYPES = {name: kind.config for name, kind in KINDS.items()}
 
@@ -73,9 +76,12 @@ def main() -> None:
 def run(config_file: Path, address: str, telemetry_path: str, lifecycle: bool, log_level: str, log_format: str) -> None:
     """Read the control planes and serve /metrics until SIGTERM; SIGHUP loads the config file again."""
     _configure_logs(log_level, log_format)
-    if not telemetry_path.startswith("/") or telemetry_path == "/":
-        raise click.BadParameter("must begin with / and name more than that", param_hint="--web.telemetry-path")
+    if not telemetry_path.startswith("/") or telemetry_path == "/" or telemetry_path.startswith("/-/"):
+        hint = "must begin with /, name more than that, and not begin with /-/"
+        raise click.BadParameter(hint, param_hint="--web.telemetry-path")
     config = _load(config_file)
+    for section in config.inactive():
+        log.warning("a section of the config file is not active in this version", section=section)
     sock = _listen(address)
     application = Application(config, load=lambda: load(config_file, _CONFIG_TYPES), state=_state(config))
     _run(_serve(application, sock, telemetry_path=telemetry_path, enable_lifecycle=lifecycle))
@@ -88,6 +94,8 @@ def check_config(config_file: Path) -> None:
     config = _load(config_file)
     names = ", ".join(f"{source.name} ({source.type})" for source in config.sources)
     click.echo(f"{config_file}: valid; sources: {names}")
+    for section in config.inactive():
+        click.echo(f"{section}: accepted, but not active in this version", err=True)
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -152,6 +153,8 @@ class Schedule:
         self._running.add(key)
         try:
             await runner.run(task)
+        except asyncio.CancelledError:  # the program ends, which APScheduler would call an error
+            return
         finally:
             self._running.discard(key)
         for other in tasks:

@@ -167,6 +167,11 @@ class Config(_Section, frozen=True, kw_only=True):
     stale_after: Interval = Interval(300)
     sharding: Sharding = Sharding()
 
+    def inactive(self) -> list[str]:
+        """The sections that are set and do nothing yet."""
+        alerting = ["alerting"] if self.alerting else []
+        return [*alerting, "sharding"] if self.sharding.total > 1 else alerting
+
     def problems(self) -> list[tuple[str, str]]:
         """At least one source, and no name twice."""
         if not self.sources:

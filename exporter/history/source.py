@@ -15,6 +15,8 @@ BUCKETS: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1
 
 _AHEAD_SECONDS = 60.0  # an event may be younger than the last poll, because histories are read after it
 
+_MOST_GONE = 10_000
+
 
 class Durations:
     """A histogram: how many observations fell below each bound of ``BUCKETS`` and above them all, and their sum."""
@@ -53,6 +55,7 @@ class SourceHistory:
         self.gaps = 0
         self.as_of: float | None = None
         self._begun = False
+        self._gone: dict[str, PipelineHistory] = {}
 
     def saved(self) -> SavedSource:
         """What belongs to the source as a whole, as a value; its pipelines are saved one by one."""
@@ -72,7 +75,7 @@ class SourceHistory:
         for pipeline in snapshot.changed:
             self._changed(pipeline, snapshot)
         for gone in snapshot.removed:
-            self.pipelines.pop(gone, None)
+            self._set_aside(gone)
         if snapshot.whole:
             self._begun = True
             self.as_of = max(snapshot.as_of, self.as_of or snapshot.as_of)
@@ -114,7 +117,18 @@ class SourceHistory:
         elif pipeline.id in snapshot.waiting and history.frozen_at is None:
             history.frozen_at = self.as_of
 
+    def _set_aside(self, pipeline_id: str) -> None:
+        """Keep the history of a pipeline that is gone for a while: an answer may have left it out by mistake."""
+        history = self.pipelines.pop(pipeline_id, None)
+        if history is not None:
+            history.frozen_at = self.shown_until(history)
+            self._gone[pipeline_id] = history
+            while len(self._gone) > _MOST_GONE:
+                del self._gone[next(iter(self._gone))]
+
     def _new(self, pipeline: Pipeline, as_of: float) -> PipelineHistory:
+        if (known := self._gone.pop(pipeline.id, None)) is not None:
+            return known
         if self._begun:
             return PipelineHistory(counts_from=None, initial=None)
         statuses = (pipeline.statuses.get(dimension.name) for dimension in self.dimensions)

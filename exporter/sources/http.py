@@ -200,8 +200,17 @@ def _translate(error: BaseException, endpoint: str) -> SourceError | None:
         link = link.__cause__
     for foreign, ours, sentence in _FOREIGN_ERRORS:
         if any(isinstance(link, foreign) and not isinstance(link, httpx.TimeoutException) for link in chain):
-            return ours(f"{endpoint}: {sentence}")
+            return ours(f"{endpoint}: {sentence}{_detail(chain)}")
     return None
+
+
+def _detail(chain: list[BaseException]) -> str:
+    """What the operating system or OpenSSL says, which names no more than addresses and certificates."""
+    for link in reversed(chain):
+        said = getattr(link, "verify_message", None) or getattr(link, "strerror", None)
+        if said and isinstance(said, str):
+            return f" ({said[:100]})"
+    return ""
 
 
 async def _refused(response: httpx.Response, endpoint: str) -> SourceError:

@@ -236,3 +236,17 @@ def test_restarts_rollovers_late_arrivals_and_duplicates_count_like_one_clean_pa
         if data.draw(st.booleans()):
             history = PipelineHistory.restored(history.saved())
     assert counted(history) == clean_pass(list(seen.values()))
+
+
+def test_a_pipeline_that_comes_back_goes_on_where_it_was() -> None:
+    """An answer that leaves a pipeline out by mistake does not make its past count anew."""
+    history = SourceHistory(DIMENSIONS)
+    past = (event(1, 50, "x"), event(2, 60, "y", error=True), event(3, 70, "x"))
+    history.snapshot(Snapshot(100.0, changed=(pipeline("one", a="x", b="u"),)))
+    history.read(HistoryRead("one", past))
+    history.snapshot(Snapshot(110.0, removed=("one",)))
+    history.snapshot(Snapshot(120.0, changed=(pipeline("one", a="y", b="u"),), waiting=frozenset({"one"})))
+    history.read(HistoryRead("one", (*past, event(4, 115, "y"))))
+    one = history.pipelines["one"]
+    assert counted(one) == (Counter({(0, "y"): 1}), 0, 1)
+    assert one.seconds[0, "x"] == 15.0
