@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 
 import pytest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from exporter.demo.feldera.api import create_app
 from exporter.demo.feldera.world import World
@@ -251,3 +253,35 @@ async def test_the_401_of_a_database_that_is_down_is_ridden_out() -> None:
         assert page.value("pipeline_exporter_task_failures_total", task="poll", reason="unauthorized") >= 1
         world.database_down = False
         await exporter.until(lambda page: page.value("pipeline_exporter_source_up") == 1)
+
+
+async def test_a_source_that_is_read_well_is_never_stale() -> None:
+    """A ``stale_after`` shorter than the poll interval does not make a healthy source come and go."""
+    world = immediate_world()
+    async with serving(app_of(world)) as url, exporting(url, stale_after="50ms") as exporter:
+        await exporter.until(has_history("orders"))
+        for _ in range(25):
+            assert (await exporter.page()).value("pipeline_info") == 1
+            await asyncio.sleep(0.1)
+
+
+async def test_an_empty_answer_by_mistake_does_not_count_the_past_anew() -> None:
+    """All pipelines gone and back again: the counters go on where they were."""
+    world = immediate_world()
+    world.fail("orders", "RuntimeError.WorkerPanic", "boom")
+    world.start("orders")
+    app, is_empty = app_of(world), asyncio.Event()
+
+    async def proxy(scope: Scope, receive: Receive, send: Send) -> None:
+        empty = is_empty.is_set() and scope["path"] == LIST
+        await (Response(b"[]") if empty else app)(scope, receive, send)
+
+    async with serving(proxy) as url, exporting(url) as exporter:
+        await exporter.until(has_history("orders"))
+        is_empty.set()
+        await exporter.until(lambda page: page.value("pipeline_info") is None)
+        is_empty.clear()
+        page = await exporter.until(has_history("orders"))
+        page = await exporter.polls(2)
+    assert page.value("pipeline_deployment_failures_total", pipeline_name="orders") == 0
+    assert page.value("pipeline_status_transitions_total", pipeline_name="orders") == 0
