@@ -19,7 +19,7 @@
         ├── BadResponse          bad_response    anything else that is not the answer the API documents
         └── TooLarge             too_large       a body over ``max_response_bytes``
 
-Foreign exceptions are translated once, where they enter (``sources/http.py``, ``config/file.py``). No message
+Foreign exceptions are translated once, where they enter (``http/failures.py``, ``config/file.py``). No message
 carries a body, a token or a query string.
 """
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from exporter.errors import ConnectionLost, RateLimited, ServerFailed, SourceError, Unauthorized
 
@@ -36,19 +34,3 @@ def backoff(attempt: int) -> float:
 def wait_after(error: SourceError, attempt: int) -> float:
     """Seconds until the next attempt: what the server asked for, else the back-off."""
     return backoff(attempt) if error.retry_after is None else error.retry_after
-
-
-def parse_retry_after(header: str | None, now: float) -> float | None:
-    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3: a number or a date); None for nonsense.
-
-    >>> parse_retry_after("120", 0.0)
-    120.0
-    """
-    text = (header or "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(text[:9])
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter import errors
-from exporter.sources.retry import backoff, is_passing, parse_retry_after, wait_after
+from exporter.http.retryafter import parse_retry_after
+from exporter.sources.retry import backoff, is_passing, wait_after
 
 NOW = 1_767_225_600.0  # 2026-01-01
 

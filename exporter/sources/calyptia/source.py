@@ -12,6 +12,7 @@ import msgspec
 
 from exporter.config import Authorization
 from exporter.errors import BadResponse, Unauthorized
+from exporter.http.credentials import Credentials
 from exporter.model import Pipeline, Snapshot
 from exporter.sources.base import Observer, Run, Task
 from exporter.sources.calyptia import translate
@@ -21,7 +22,6 @@ from exporter.sources.calyptia.paging import Identified, Page, body_page, read_p
 from exporter.sources.calyptia.token import project_of
 from exporter.sources.calyptia.traces import TraceReader
 from exporter.sources.calyptia.wire import CoreInstance, Row
-from exporter.sources.credentials import Credentials
 from exporter.sources.decode import Identity
 from exporter.sources.gently import together
 from exporter.sources.http import Answer, ApiClient, Params

@@ -1,4 +1,4 @@
-"""What opens a control plane's door, and how it is sent."""
+"""What opens a server's door, and how it is sent."""
 
 from __future__ import annotations
 

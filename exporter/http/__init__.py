@@ -1,0 +1,1 @@
+"""HTTP as everybody here speaks it: the client, what opens the door, and what failures mean."""

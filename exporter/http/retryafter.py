@@ -1,0 +1,22 @@
+"""How long a server asks to be left alone."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+
+def parse_retry_after(header: str | None, now: float) -> float | None:
+    """Seconds of a ``Retry-After`` header (RFC 9110, 10.2.3: a number or a date); None for nonsense.
+
+    >>> parse_retry_after("120", 0.0)
+    120.0
+    """
+    text = (header or "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:9])
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
