@@ -113,11 +113,15 @@ class HistoryRead(msgspec.Struct, frozen=True):
 
 
 class FailureRead(msgspec.Struct, frozen=True):
-    """Why a deployment failed that is over: found in the history, no longer in the pipeline's state."""
+    """Why a deployment failed that is over: found in the history, no longer in the pipeline's state.
+
+    It began at ``at`` and lasted until ``until`` (None: not known).
+    """
 
     pipeline_id: str
     at: float
     error: DeploymentError
+    until: float | None = None
 
 
 class TraceSession(msgspec.Struct, frozen=True, gc=False):
@@ -160,6 +164,50 @@ class TraceRead(msgspec.Struct, frozen=True):
     gap: bool = False
 
 
+LogLevel: TypeAlias = Literal["error", "warn", "info", "debug", "trace", "unknown"]
+"""How severe a log line says it is."""
+
+LOG_LEVELS: tuple[LogLevel, ...] = ("error", "warn", "info", "debug", "trace", "unknown")
+
+
+class LogLine(msgspec.Struct, frozen=True, gc=False):
+    """A log line for people to read: clipped, without colours, credentials redacted; ``at`` if it has a time."""
+
+    text: str
+    at: float | None = None
+
+
+class LogPosition(msgspec.Struct, frozen=True, array_like=True):
+    """Where the reading of a pipeline's log stands.
+
+    The server's buffer is named by ``epoch``; ``number`` of its lines were read, ``tail`` has digests of the last of
+    them, oldest first. Where these do not tell, lines dated up to ``after`` are known already (None: no line is).
+    """
+
+    epoch: str = ""
+    number: int = 0
+    tail: tuple[int, ...] = ()
+    after: float | None = None
+
+
+class LogRead(msgspec.Struct, frozen=True):
+    """What was read of a pipeline's log since the last such fact.
+
+    ``up`` says whether the stream is open; None: the log is not followed any more. ``lines`` counts them by level;
+    ``errors`` are all the kept ones that tell of a failure, oldest first (None: the same as before).
+    """
+
+    pipeline_id: str
+    up: bool | None
+    lines: dict[LogLevel, int] = {}
+    panics: int = 0
+    lost: int = 0
+    reconnects: int = 0
+    last_line_at: float | None = None
+    errors: tuple[LogLine, ...] | None = None
+    position: LogPosition | None = None
+
+
 class Service(msgspec.Struct, frozen=True):
     """A part of the control plane and whether it says it is well."""
 
@@ -176,7 +224,7 @@ class PlatformRead(msgspec.Struct, frozen=True):
     checked_at: float | None = None
 
 
-Fact: TypeAlias = Snapshot | HistoryRead | FailureRead | TraceRead | PlatformRead
+Fact: TypeAlias = Snapshot | HistoryRead | FailureRead | TraceRead | LogRead | PlatformRead
 """Whatever a source can deliver."""
 
 

@@ -12,6 +12,7 @@ from exporter.model import (
     Fact,
     FailureRead,
     HistoryRead,
+    LogRead,
     Pipeline,
     PlatformRead,
     Snapshot,
@@ -52,6 +53,8 @@ class SourceFacts:
             return self._past(fact.pipeline_id, known=self.history.read(fact))
         if isinstance(fact, TraceRead):
             return self._past(fact.pipeline_id, known=self.history.trace(fact))
+        if isinstance(fact, LogRead):
+            return self._past(fact.pipeline_id, known=self.history.log(fact))
         if isinstance(fact, FailureRead):
             if fact.pipeline_id in self.pipelines:
                 self.failures[fact.pipeline_id] = fact

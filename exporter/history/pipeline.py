@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from exporter.history.identity import ordered
+from exporter.history.logs import Logs, SavedLogs
 from exporter.history.notes import Notes, SavedNotes
 from exporter.history.timeline import SavedTimeline, State, Timeline
 from exporter.history.traces import SavedTraces, Traces
-from exporter.model import Event, TraceRead
+from exporter.model import Event, LogPosition, LogRead, TraceRead
 
 _MOST_LABELS = 100
 _CREATION_SECONDS = 60.0
@@ -39,6 +40,7 @@ class SavedPipeline(msgspec.Struct, array_like=True):
     frozen_at: float | None
     notes: SavedNotes | None
     traces: SavedTraces | None
+    logs: SavedLogs | None = None
 
 
 class PipelineHistory:
@@ -47,8 +49,8 @@ class PipelineHistory:
     ``transitions`` is keyed by (dimension, new status), ``seconds`` by (dimension, status); dimensions are given by
     their place in the kind's order. Events at or before ``counts_from`` are looked at but not counted: they were
     there before the exporter knew the source. ``initial`` is the state in which the pipeline was first seen; a
-    pipeline that appeared later has none, and all of it counts. ``notes`` and ``traces`` are there once there is
-    something of the kind.
+    pipeline that appeared later has none, and all of it counts. ``notes``, ``traces`` and ``logs`` are there once there
+    is something of the kind.
     """
 
     def __init__(self, *, counts_from: float | None, initial: State | None) -> None:
@@ -60,6 +62,7 @@ class PipelineHistory:
         self.frozen_at: float | None = counts_from
         self.notes: Notes | None = None
         self.traces: Traces | None = None
+        self.logs: Logs | None = None
         self._counts_from = counts_from
         self._seeded = counts_from is None
         self._current = initial
@@ -82,6 +85,7 @@ class PipelineHistory:
             frozen_at=self.frozen_at,
             notes=self.notes.saved() if self.notes else None,
             traces=self.traces.saved() if self.traces else None,
+            logs=self.logs.saved() if self.logs else None,
         )
 
     @classmethod
@@ -96,6 +100,7 @@ class PipelineHistory:
         history.frozen_at = saved.frozen_at
         history.notes = Notes.restored(saved.notes) if saved.notes else None
         history.traces = Traces.restored(saved.traces) if saved.traces else None
+        history.logs = Logs.restored(saved.logs) if saved.logs else None
         return history
 
     @property
@@ -142,6 +147,21 @@ class PipelineHistory:
         self.traces = self.traces or Traces()
         self.traces.fold(read, self._is_news)
 
+    def log(self, read: LogRead) -> None:
+        """Take in what was read of the pipeline's log."""
+        self.logs = self.logs or Logs(self.log_position)
+        self.logs.fold(read)
+
+    @property
+    def log_position(self) -> LogPosition:
+        """Where the reading of the log stands; at first: what was logged before the exporter knew the source is old."""
+        return self.logs.position if self.logs else LogPosition(after=self._counts_from)
+
+    @property
+    def last_failure(self) -> tuple[float, float | None] | None:
+        """From when until when (None: it lasts) the newest failure that counts went on."""
+        return self.timeline.last_failure()
+
     def since(self, dimension: int, status: str, created_at: float | None) -> float | None:
         """When the present stay in ``status`` began, from the history alone; None if that is not known."""
         newest = self.timeline.newest
@@ -164,7 +184,7 @@ class PipelineHistory:
         is_newest = newest_at is None or event.at >= newest_at
         left = self._left_by(event) if counted and is_newest else []
         for before, after, sign in self.timeline.add(
-            event.at, key, (event.statuses, event.has_error), counted=counted
+            event.at, key, (event.statuses, event.has_error), counted=counted, health=event.health
         ):
             self._count(before, after, sign)
         if is_newest:

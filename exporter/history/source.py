@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from exporter.history.pipeline import Left, PipelineHistory, state
-from exporter.model import Dimension, HistoryRead, Pipeline, Snapshot, TraceRead
+from exporter.model import Dimension, HistoryRead, LogRead, Pipeline, Snapshot, TraceRead
 
 BUCKETS: tuple[float, ...] = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 21600.0, 86400.0)
 """Upper bounds in seconds: from a provisioning of moments to a status of a day."""
@@ -104,6 +104,14 @@ class SourceHistory:
             return False
         history.trace(read)
         self.gaps += read.gap
+        return True
+
+    def log(self, read: LogRead) -> bool:
+        """Take in what was read of a log; False if the pipeline is not there (any more)."""
+        history = self.pipelines.get(read.pipeline_id)
+        if history is None:
+            return False
+        history.log(read)
         return True
 
     def shown_until(self, history: PipelineHistory) -> float | None:

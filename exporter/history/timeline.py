@@ -1,13 +1,17 @@
-"""A pipeline's past in order: every event's time, id and state, and what changes when one is put among them."""
+"""A pipeline's past in order: every event's time, id, state and health, and what changes when one is put among them."""
 
 from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import msgspec
+
+from exporter.model import HEALTHS, Health
 
 State: TypeAlias = tuple[tuple[str | None, ...], bool]
 """Statuses in the order of the kind's dimensions, and whether there is an error."""
@@ -17,6 +21,18 @@ Change: TypeAlias = tuple[State | None, State, int]
 
 _LEAST_KEPT = 1024
 _LOW = 2**64 - 1
+_HEALTH_NUMBERS = {health: number for number, health in enumerate(HEALTHS)}
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """An event as it is kept; ``id`` is the number made of the event's id, a UUID's own value if it is one."""
+
+    at: float
+    id: int
+    statuses: tuple[str | None, ...]
+    has_error: bool
+    health: Health
+
 
 
 class SavedTimeline(msgspec.Struct, array_like=True):
@@ -29,10 +45,11 @@ class SavedTimeline(msgspec.Struct, array_like=True):
     counted: bytes
     kept: int
     trimmed: bool
+    healths: bytes = b""
 
 
 class Timeline:
-    """Events in the order of their time and id, 33 bytes each; the oldest are let go when there are too many.
+    """Events in the order of their time and id, 34 bytes each; the oldest are let go when there are too many.
 
     Wherever an event belongs, adding it tells which steps that made and unmade, so that the order in which events
     arrive makes no difference in the end.
@@ -43,6 +60,7 @@ class Timeline:
         self._ids = (array("Q"), array("Q"))  # high and low half
         self._states: list[State] = []
         self._counted = bytearray()
+        self._healths = bytearray()
         self._kept = _LEAST_KEPT
         self._trimmed = False
 
@@ -60,6 +78,7 @@ class Timeline:
             counted=bytes(self._counted),
             kept=self._kept,
             trimmed=self._trimmed,
+            healths=bytes(self._healths),
         )
 
     @classmethod
@@ -72,6 +91,8 @@ class Timeline:
         timeline._counted = bytearray(saved.counted)
         timeline._kept = saved.kept
         timeline._trimmed = saved.trimmed
+        unknown = bytes([_HEALTH_NUMBERS["unknown"]]) * len(timeline)  # in a file from before healths were kept
+        timeline._healths = bytearray(saved.healths or unknown)
         return timeline
 
     @property
@@ -84,6 +105,25 @@ class Timeline:
         """The time of the last event."""
         return self._times[-1] if self._times else None
 
+    @property
+    def oldest_at(self) -> float | None:
+        """The time of the first event that is kept."""
+        return self._times[0] if self._times else None
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
+        """Events from one place to before another, oldest first."""
+        for index in range(*slice(start, stop).indices(len(self))):
+            key = self._ids[0][index] << 64 | self._ids[1][index]
+            statuses, has_error = self._states[index]
+            yield Entry(self._times[index], key, statuses, has_error, HEALTHS[self._healths[index]])
+
+    def healths(self, since: float) -> Iterator[tuple[float, Health]]:
+        """The healths one after the other and when each began, from the one that lasted at ``since`` on."""
+        index = max(0, bisect_right(self._times, since) - 1)
+        for number, group in groupby(self._healths[index:]):
+            yield self._times[index], HEALTHS[number]
+            index += sum(1 for _ in group)
+
     def known(self) -> set[int]:
         """The ids of all events."""
         return {high << 64 | low for high, low in zip(*self._ids, strict=True)}
@@ -92,7 +132,9 @@ class Timeline:
         """Make room for a retained history of ``count`` events, so that none of it is forgotten and counted again."""
         self._kept = max(_LEAST_KEPT, 2 * count)
 
-    def add(self, at: float, event_id: int, state: State, *, counted: bool) -> list[Change]:
+    def add(
+        self, at: float, event_id: int, state: State, *, counted: bool, health: Health = "unknown"
+    ) -> list[Change]:
         """Put an event where it belongs; the counted steps that this made and unmade."""
         index = self._place(at, event_id)
         before = self._states[index - 1] if index else None
@@ -101,6 +143,8 @@ class Timeline:
         if index or not self._trimmed:
             changes = self._changes(before, state, after, counted=counted, after_counted=self._is_counted(index))
         self._insert(index, at, event_id, before if before == state else after if after == state else state, counted)
+        self._healths.insert(index, _HEALTH_NUMBERS[health])
+        del self._healths[: -len(self)]
         return changes
 
     def since(self, dimension: int) -> tuple[float | None, bool]:
@@ -113,6 +157,21 @@ class Timeline:
                 return start, True
             start = self._times[index]
         return start, False
+
+    def last_failure(self) -> tuple[float, float | None] | None:
+        """The newest counted run of states with an error: when it began, and when it was over if it is."""
+        until: float | None = None
+        began: int | None = None
+        for index in range(len(self._states) - 1, -1, -1):
+            if self._states[index][1]:
+                began = index
+            elif began is not None:
+                break
+            else:
+                until = self._times[index]
+        if began is None or not self._counted[began]:
+            return None
+        return self._times[began], until
 
     def _place(self, at: float, event_id: int) -> int:
         index = bisect_left(self._times, at)

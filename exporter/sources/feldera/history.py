@@ -147,7 +147,7 @@ class HistoryReader:
         self._latest.pop(row.id, None)
         self._deliver(run, row, events, complete=True)
         if failure:
-            await self._read_failure(run, row, failure)
+            await self._read_failure(run, row, failure, until=_end(failure, events))
 
     def _deliver(self, run: Run, row: Row, events: Sequence[Event], *, complete: bool) -> None:
         """Hand events over, oldest first, and remember where the reading stands."""
@@ -165,7 +165,7 @@ class HistoryReader:
         edges = [after for before, after in pairwise(events) if after.has_error and not before.has_error]
         return next((event for event in reversed(edges) if (event.at, event.id) > last), None)
 
-    async def _read_failure(self, run: Run, row: Row, event: Event) -> None:
+    async def _read_failure(self, run: Run, row: Row, event: Event, *, until: float | None) -> None:
         """Read why a past deployment failed; an event that was cleaned up meanwhile is no error."""
         try:
             answer = await self._client.get(EVENT, {"selector": "all"}, name=row.name, event_id=event.id)
@@ -174,4 +174,10 @@ class HistoryReader:
         full = decode(answer.body, FullEventRow, EVENT)
         if error := translate.deployment_error(full.deployment_error):
             at = parse_time(full.recorded_at) or event.at
-            run.deliver(FailureRead(translate.identity(row), at, error))
+            run.deliver(FailureRead(translate.identity(row), at, error, until))
+
+
+def _end(failure: Event, events: Sequence[Event]) -> float | None:
+    """When a failure was over: the time of the first event after it without an error."""
+    later = (event.at for event in events[events.index(failure) :] if not event.has_error)
+    return next(later, None)
