@@ -19,7 +19,7 @@ from exporter.metrics.publish import Publisher
 from exporter.model import Dimension, Fact
 from exporter.persistence import Saver, StateFile
 from exporter.schedule import Runner, Schedule
-from exporter.sources.base import Source
+from exporter.sources.base import Known, Source
 from exporter.sources.kinds import KINDS
 from exporter.store import Change, SourceFacts
 from exporter.web.app import create_app
@@ -54,7 +54,9 @@ class Reading:
         dimensions = [dimension.name for dimension in facts.dimensions]
         self._metrics = SourceMetrics(own, config.name, poll_interval=config.poll_interval, dimensions=dimensions)
         self.source: Source = KINDS[config.type].open(config, self._metrics)
-        self.runner = Runner(config.name, self._metrics, deliver=self._deliver, ended=self._ended)
+        self.runner = Runner(
+            config.name, self._metrics, deliver=self._deliver, ended=self._ended, known=self._known
+        )
         for task in self.source.tasks:
             self._metrics.add_task(task.name)
 
@@ -86,12 +88,16 @@ class Reading:
         self._saver.note(self.facts, change)
         self._changed()
 
+    def _known(self, pipeline_id: str) -> Known | None:
+        history = self.facts.history.pipelines.get(pipeline_id)
+        return Known(history.known_until, history.log_position) if history else None
+
     def _ended(self, task: str, success: bool) -> None:
         if success:
             self._good[task] = time.monotonic()
         if task == "poll":
             self._polled(success)
-        self._changed()
+            self._changed()
 
     def _polled(self, success: bool) -> None:
         self.tried = True

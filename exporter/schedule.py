@@ -15,7 +15,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from exporter.errors import SourceError
 from exporter.model import Fact
-from exporter.sources.base import Task
+from exporter.sources.base import Known, Task
 
 log = structlog.get_logger(__name__)
 
@@ -36,16 +36,24 @@ class Gauges(Protocol):
 class Runner:
     """Runs the tasks of one source and remembers how each went.
 
-    ``deliver`` takes every fact; ``ended`` is called after each run with the task's name and whether it worked.
+    ``deliver`` takes every fact; ``ended`` is called after each run with the task's name and whether it worked;
+    ``known`` tells what was read of a pipeline before.
     """
 
     def __init__(
-        self, source: str, gauges: Gauges, *, deliver: Callable[[Fact], None], ended: Callable[[str, bool], None]
+        self,
+        source: str,
+        gauges: Gauges,
+        *,
+        deliver: Callable[[Fact], None],
+        ended: Callable[[str, bool], None],
+        known: Callable[[str], Known | None] = lambda _: None,
     ) -> None:
         self._source = source
         self._gauges = gauges
-        self._deliver = deliver
         self._ended = ended
+        self.deliver = deliver
+        self.known = known
         self._failing: dict[str, str] = {}
 
     async def run(self, task: Task) -> bool:
@@ -66,10 +74,6 @@ class Runner:
         self._gauges.ran(task.name, time.monotonic() - begin, success=success)
         self._ended(task.name, success)
         return success
-
-    def deliver(self, fact: Fact) -> None:
-        """Hand on a fact."""
-        self._deliver(fact)
 
     def note_failure(self, task: str, error: SourceError) -> None:
         """Count a failure; log it when it is another one than before, so that a long outage is one line."""
@@ -101,8 +105,14 @@ class _Run:
         self._task = task
         self.failed_in_part = False
 
+    def known(self, pipeline_id: str) -> Known | None:
+        return self._runner.known(pipeline_id)
+
     def deliver(self, fact: Fact) -> None:
         self._runner.deliver(fact)
+
+    def still_failing(self) -> None:
+        self.failed_in_part = True
 
     def fail(self, error: SourceError) -> None:
         self.failed_in_part = True

@@ -75,6 +75,9 @@ class Reading:
     def request(self, endpoint: str, code: str, size: int) -> None:
         """Nobody asks how many requests there were."""
 
+    def received(self, endpoint: str, size: int) -> None:
+        """Nobody asks how many bytes there were."""
+
     def unknown_status(self, dimension: str) -> None:
         """A status that is not known is written like any other."""
 

@@ -158,6 +158,11 @@ class PipelineHistory:
         return self.logs.position if self.logs else LogPosition(after=self._counts_from)
 
     @property
+    def known_until(self) -> float | None:
+        """The time up to which nothing is news; None: all of the pipeline is."""
+        return self._counts_from if self.last_event_at is None else self.last_event_at
+
+    @property
     def last_failure(self) -> tuple[float, float | None] | None:
         """From when until when (None: it lasts) the newest failure that counts went on."""
         return self.timeline.last_failure()

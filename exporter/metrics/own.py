@@ -147,6 +147,10 @@ class SourceMetrics:
         self._own.requests.labels(self._source, endpoint, code).inc()
         self._own.response_bytes.labels(self._source, endpoint).inc(size)
 
+    def received(self, endpoint: str, size: int) -> None:
+        """Count bytes of a body that goes on."""
+        self._own.response_bytes.labels(self._source, endpoint).inc(size)
+
     def unknown_status(self, dimension: str) -> None:
         """Count a status that this version does not know."""
         self._own.unknown_status.labels(self._source, dimension).inc()

@@ -9,11 +9,21 @@ import msgspec
 
 from exporter.config import SourceConfig
 from exporter.errors import SourceError
-from exporter.model import Dimension, Fact
+from exporter.model import Dimension, Fact, LogPosition
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What was read of a pipeline before this source was opened: the time up to which its history is known, its log."""
+
+    until: float | None
+    log: LogPosition
 
 
 class Run(Protocol):
     """One run of a task, as the task sees it."""
+
+    def known(self, pipeline_id: str) -> Known | None:
+        """What was read of a pipeline before; None if it was never delivered, or is gone."""
 
     def deliver(self, fact: Fact) -> None:
         """Hand over what was read, at once."""
@@ -21,12 +31,18 @@ class Run(Protocol):
     def fail(self, error: SourceError) -> None:
         """Note that a part of the run failed; the run goes on."""
 
+    def still_failing(self) -> None:
+        """Note that what failed in an earlier run does not work yet."""
+
 
 class Observer(Protocol):
     """Who wants to know how the reading goes."""
 
     def request(self, endpoint: str, code: str, size: int) -> None:
         """Note a request: its path as a template, the HTTP status or the reason of failure, the body's bytes."""
+
+    def received(self, endpoint: str, size: int) -> None:
+        """Note bytes of a body that goes on."""
 
     def unknown_status(self, dimension: str) -> None:
         """Note a status that this version does not know."""

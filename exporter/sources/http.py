@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from functools import partial
 from urllib.parse import quote
 
@@ -32,6 +32,25 @@ class Answer(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
     body: bytes
     asked_at: float
+
+
+class Stream:
+    """A body that goes on: its headers, the server's time when it was asked for, and its bytes as they come."""
+
+    def __init__(
+        self, headers: Mapping[str, str], asked_at: float, pieces: AsyncIterator[bytes], note: Callable[[int], None]
+    ) -> None:
+        self.headers = headers
+        self.asked_at = asked_at
+        self._pieces = pieces
+        self._note = note
+
+    async def read(self) -> bytes:
+        """The next bytes; none at the end. Raises SourceError."""
+        with _translating("log stream"):
+            piece = await anext(self._pieces, b"")
+        self._note(len(piece))
+        return piece
 
 
 class ApiClient:
@@ -100,6 +119,36 @@ class ApiClient:
         self._observer.request(endpoint, str(answer.status), len(answer.body))
         return answer
 
+    @contextlib.asynccontextmanager
+    async def stream(self, endpoint: str, params: Params | None = None, **path: str) -> AsyncIterator[Stream]:
+        """Open ``endpoint``, whose body has no end; it takes none of the slots for requests, and is not tried again.
+
+        ``timeout`` is the deadline of the headers. Raises SourceError.
+        """
+        await self._wait_as_asked()
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                stream = await self._begin(stack, endpoint, params, path)
+            except SourceError as error:
+                self._note_failure(endpoint, error, of_all=False)
+                raise
+            self._observer.request(endpoint, "200", 0)
+            yield stream
+
+    async def _begin(
+        self, stack: contextlib.AsyncExitStack, endpoint: str, params: Params | None, path: Mapping[str, str]
+    ) -> Stream:
+        with _translating(endpoint):
+            async with asyncio.timeout(self._config.timeout):
+                sent = time.time()
+                response = await stack.enter_async_context(self._open(endpoint, params, path))
+                self.time.observe(response.headers.get("date"), sent=sent, received=time.time())
+                if response.status_code != 200:
+                    raise await refused(response, endpoint)
+        pieces = decoded(response, self._config.max_response_bytes)
+        note = partial(self._observer.received, endpoint)
+        return Stream(response.headers, self.time.at(sent), pieces, note)
+
     def _note_failure(self, endpoint: str, error: SourceError, *, of_all: bool) -> None:
         """Count it, and remember a wait that was asked of all our requests and not only of one pipeline's."""
         self._observer.request(endpoint, str(error.status or error.reason), 0)
@@ -113,15 +162,9 @@ class ApiClient:
     async def _send(
         self, endpoint: str, params: Params | None, path: Mapping[str, str], accept: tuple[int, ...]
     ) -> Answer:
-        try:
+        with _translating(endpoint):
             async with asyncio.timeout(self._config.timeout):
                 return await self._exchange(endpoint, params, path, accept)
-        except SourceError:
-            raise
-        except Exception as error:
-            if (ours := translated(error, endpoint)) is None:
-                raise
-            raise ours from error
 
     async def _exchange(
         self, endpoint: str, params: Params | None, path: Mapping[str, str], accept: tuple[int, ...]
@@ -150,6 +193,19 @@ class ApiClient:
                 raise TooLarge(f"{endpoint}: the body is larger than {self._config.max_response_bytes} bytes")
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+@contextlib.contextmanager
+def _translating(where: str) -> Iterator[None]:
+    """Foreign errors leave as ours; those that are faults of this program stay what they are."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        if (ours := translated(error, where)) is None:
+            raise
+        raise ours from error
 
 
 def _quote(part: str) -> str:

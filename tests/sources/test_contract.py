@@ -83,6 +83,12 @@ class Record:
     def fail(self, error: SourceError) -> None:
         self.failures.append(error)
 
+    def known(self, pipeline_id: str) -> None: ...
+
+    def still_failing(self) -> None: ...
+
+    def received(self, endpoint: str, size: int) -> None: ...
+
     def request(self, endpoint: str, code: str, size: int) -> None:
         assert endpoint.startswith("/v")
         self.codes.append(code)

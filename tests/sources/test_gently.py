@@ -22,6 +22,10 @@ class Notes:
 
     def deliver(self, fact: Fact) -> None: ...
 
+    def known(self, pipeline_id: str) -> None: ...
+
+    def still_failing(self) -> None: ...
+
 
 async def read_all(keys: list[str], bad: set[str], *, workers: int = 1) -> tuple[list[str], list[str], Notes]:
     """Read these, of which the bad ones fail: what was read, what was put off, what was noted."""

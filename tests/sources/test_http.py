@@ -45,6 +45,9 @@ class Requests:
         """Remember it."""
         self.seen.append((endpoint, code, size))
 
+    def received(self, endpoint: str, size: int) -> None:
+        """Not of interest here."""
+
     def unknown_status(self, dimension: str) -> None:
         """Not of interest here."""
 

@@ -143,7 +143,7 @@ class HistoryReader:
         events = sorted((event for event in found if event), key=lambda event: (event.at, event.id))
         if unreadable or len(events) < len(found):
             run.fail(BadResponse(f"{EVENTS}: some events cannot be read"))
-        failure = self._past_failure(row, events)
+        failure = self._past_failure(run, row, events)
         self._latest.pop(row.id, None)
         self._deliver(run, row, events, complete=True)
         if failure:
@@ -156,14 +156,13 @@ class HistoryReader:
             self._seen[row.id] = Seen(newest, row.refresh_version)
             run.deliver(HistoryRead(translate.identity(row), tuple(events), complete=complete))
 
-    def _past_failure(self, row: Row, events: Sequence[Event]) -> Event | None:
+    def _past_failure(self, run: Run, row: Row, events: Sequence[Event]) -> Event | None:
         """The newest failure that came since the last read and is over: its reason stands only in the event."""
-        seen = self._seen.get(row.id)
-        if row.deployment_error is not None or seen is None or seen.event is None:
+        known = run.known(translate.identity(row))
+        if row.deployment_error is not None or known is None:
             return None
-        last = (seen.event.at, seen.event.id)
         edges = [after for before, after in pairwise(events) if after.has_error and not before.has_error]
-        return next((event for event in reversed(edges) if (event.at, event.id) > last), None)
+        return next((event for event in reversed(edges) if known.until is None or event.at > known.until), None)
 
     async def _read_failure(self, run: Run, row: Row, event: Event, *, until: float | None) -> None:
         """Read why a past deployment failed; an event that was cleaned up meanwhile is no error."""
