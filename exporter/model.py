@@ -180,14 +180,16 @@ class LogLine(msgspec.Struct, frozen=True, gc=False):
 class LogPosition(msgspec.Struct, frozen=True, array_like=True):
     """Where the reading of a pipeline's log stands.
 
-    The server's buffer is named by ``epoch``; ``number`` of its lines were read, ``tail`` has digests of the last of
-    them, oldest first. Where these do not tell, lines dated up to ``after`` are known already (None: no line is).
+    The life of the server's buffer is named by ``epoch``; ``number`` of its lines came so far. ``exact``: by the
+    server's own count. Else ``tail`` has digests of the last lines, oldest first, and lines dated up to ``after``
+    are known (None: no line is).
     """
 
     epoch: str = ""
     number: int = 0
     tail: tuple[int, ...] = ()
     after: float | None = None
+    exact: bool = False
 
 
 class LogRead(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import aiohttp
 import httpx
@@ -103,7 +103,7 @@ async def _error_code(response: httpx.Response) -> str | None:
     return (error.error_code or error.error or "")[:100] or None
 
 
-async def decoded(response: httpx.Response, limit: int) -> AsyncIterator[bytes]:
+async def decoded(response: httpx.Response, limit: int) -> AsyncGenerator[bytes, None]:
     """The body without its compression, in pieces of at most ``limit`` bytes, so that no bomb goes off."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("identity", ""):

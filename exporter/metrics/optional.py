@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from exporter.history.logs import Logs
 from exporter.history.notes import Notes
 from exporter.history.traces import Traces
 from exporter.metrics.family import Family, PipelineView, partial_family
@@ -13,6 +14,11 @@ from exporter.model import Checks
 
 def _traces(view: PipelineView) -> Traces | None:
     return view.history.traces
+
+
+def _logs(view: PipelineView) -> Logs | None:
+    logs = view.history.logs
+    return logs if logs is not None and logs.up is not None else None
 
 
 def _checks(checks: Checks) -> Sequence[str]:
@@ -121,5 +127,53 @@ OPTIONAL_FAMILIES: tuple[Family[PipelineView], ...] = (
         (),
         _traces,
         lambda traces: _plain(traces.malformed),
+    ),
+    partial_family(
+        "pipeline_log_lines_total",
+        "counter",
+        "Log lines, by the level they carry; unknown: none.",
+        ("level",),
+        _logs,
+        lambda logs: [ending((("level", level),), count) for level, count in logs.lines.items()],
+    ),
+    partial_family(
+        "pipeline_log_panics_total",
+        "counter",
+        "Log lines that tell of a panic.",
+        (),
+        _logs,
+        lambda logs: _plain(logs.panics),
+    ),
+    partial_family(
+        "pipeline_log_lines_lost_total",
+        "counter",
+        "Log lines that were gone before they could be read: at least so many; a gap of unknown size counts 1.",
+        (),
+        _logs,
+        lambda logs: _plain(logs.lost),
+    ),
+    partial_family(
+        "pipeline_log_reconnects_total",
+        "counter",
+        "Times that the log stream was opened again after it had ended.",
+        (),
+        _logs,
+        lambda logs: _plain(logs.reconnects),
+    ),
+    partial_family(
+        "pipeline_log_stream_up",
+        "gauge",
+        "1 while the log stream is open.",
+        (),
+        _logs,
+        lambda logs: _plain(int(bool(logs.up))),
+    ),
+    partial_family(
+        "pipeline_log_last_line_timestamp_seconds",
+        "gauge",
+        "Time of the last log line that carries one.",
+        (),
+        _logs,
+        lambda logs: _plain(logs.last_line_at),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from urllib.parse import quote
 
@@ -25,6 +25,8 @@ from exporter.sources.servertime import ServerTime
 
 Params = Mapping[str, str | int]
 
+_LARGEST_PIECE = 64 * 1024
+
 class Answer(msgspec.Struct, frozen=True):
     """A whole answer: status, headers, decoded body, and the server's time when it was asked."""
 
@@ -38,19 +40,24 @@ class Stream:
     """A body that goes on: its headers, the server's time when it was asked for, and its bytes as they come."""
 
     def __init__(
-        self, headers: Mapping[str, str], asked_at: float, pieces: AsyncIterator[bytes], note: Callable[[int], None]
+        self, endpoint: str, response: httpx.Response, asked_at: float, observer: Observer, *, largest_piece: int
     ) -> None:
-        self.headers = headers
+        self.headers: Mapping[str, str] = response.headers
         self.asked_at = asked_at
-        self._pieces = pieces
-        self._note = note
+        self._endpoint = endpoint
+        self._observer = observer
+        self._pieces = decoded(response, largest_piece)
 
     async def read(self) -> bytes:
         """The next bytes; none at the end. Raises SourceError."""
-        with _translating("log stream"):
+        with _translating(self._endpoint):
             piece = await anext(self._pieces, b"")
-        self._note(len(piece))
+        self._observer.received(self._endpoint, len(piece))
         return piece
+
+    async def aclose(self) -> None:
+        """Read no more."""
+        await self._pieces.aclose()
 
 
 class ApiClient:
@@ -145,9 +152,10 @@ class ApiClient:
                 self.time.observe(response.headers.get("date"), sent=sent, received=time.time())
                 if response.status_code != 200:
                     raise await refused(response, endpoint)
-        pieces = decoded(response, self._config.max_response_bytes)
-        note = partial(self._observer.received, endpoint)
-        return Stream(response.headers, self.time.at(sent), pieces, note)
+        asked_at = self.time.at(sent)
+        stream = Stream(endpoint, response, asked_at, self._observer, largest_piece=_LARGEST_PIECE)
+        stack.push_async_callback(stream.aclose)
+        return stream
 
     def _note_failure(self, endpoint: str, error: SourceError, *, of_all: bool) -> None:
         """Count it, and remember a wait that was asked of all our requests and not only of one pipeline's."""

@@ -7,13 +7,14 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
-from exporter.config import SourceConfig
 from exporter.errors import BadResponse, NotFound, SourceError
 from exporter.model import Pipeline, PlatformRead, Snapshot
 from exporter.sources.base import Observer, Run, Task
 from exporter.sources.decode import Identity, decode, decode_list
 from exporter.sources.feldera import translate
+from exporter.sources.feldera.config import FelderaConfig
 from exporter.sources.feldera.history import HistoryReader
+from exporter.sources.feldera.logs.follow import LogFollower
 from exporter.sources.feldera.wire import ClusterHealth, PlatformConfig, Row
 from exporter.sources.http import ApiClient
 
@@ -23,6 +24,7 @@ CONFIG = "/v0/config"
 
 _PLATFORM_SECONDS = 60.0
 _CONFIG_SECONDS = 3600.0
+_LOGS_SECONDS = 1.0
 _PART = 250  # pipelines handed over at a time, so that a large answer does not hold the event loop
 
 
@@ -33,26 +35,30 @@ class FelderaSource:
     give their statuses, and a history made of what the polls see.
     """
 
-    def __init__(self, config: SourceConfig, observer: Observer) -> None:
+    def __init__(self, config: FelderaConfig, observer: Observer) -> None:
         self._config = config
         self._observer = observer
         self._client = ApiClient(config, observer)
         self._rows: dict[str, Row] = {}
         self._unreadable: dict[str, float] = {}
         self._history = HistoryReader(self._client, self._rows, config)
+        self._logs = LogFollower(self._client, self._rows, config) if config.logs else None
         self._config_due = 0.0
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """The poll of statuses, the history behind it, and the platform's own health."""
-        return (
+        """The poll of statuses, the history behind it, the platform's own health, and the logs if any are followed."""
+        tasks = (
             Task("poll", self._config.poll_interval, self.poll),
             Task("history", self._config.history_interval, self._history.read, wanted=self._history.wanted),
             Task("platform", _PLATFORM_SECONDS, self.read_platform),
         )
+        return (*tasks, Task("logs", _LOGS_SECONDS, self._logs.tend)) if self._logs else tasks
 
     async def aclose(self) -> None:
         """Close every connection."""
+        if self._logs:
+            await self._logs.aclose()
         await self._client.aclose()
 
     async def poll(self, run: Run) -> None:
@@ -69,6 +75,8 @@ class FelderaSource:
         await self._deliver(run, changed, before, answer.asked_at)
         removed = tuple(translate.identity(row) for key, row in before.items() if key not in rows)
         run.deliver(Snapshot(answer.asked_at, removed=removed))
+        if self._logs:
+            self._logs.choose(before)
 
     def _replace(self, rows: Mapping[str, Row]) -> None:
         """Take over the new rows, in place: the reader of histories looks at the same ones."""
