@@ -7,6 +7,7 @@ from functools import partial
 
 from exporter.history.source import BUCKETS, Durations
 from exporter.metrics.family import Family, PipelineView, SourceView, family
+from exporter.metrics.moving import Stay
 from exporter.metrics.optional import OPTIONAL_FAMILIES
 from exporter.metrics.text import ending, escape, label_pairs, number, plain_ending
 from exporter.model import HEALTHS, Dimension
@@ -106,7 +107,7 @@ def _seconds(view: PipelineView) -> Sequence[str]:
     ]
 
 
-def stays(name: str, shared: str, view: PipelineView) -> tuple[tuple[bytes, float, float], ...]:
+def stays(name: str, shared: str, view: PipelineView) -> tuple[Stay, ...]:
     """The stays whose time goes on with every good poll: line without value, seconds so far, and from when on."""
     if view.history.frozen_at is not None:
         return ()

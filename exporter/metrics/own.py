@@ -67,6 +67,23 @@ class OwnMetrics:
             "source",
             "dimension",
         )
+        self.notifications = self._counter(
+            "notifications_total",
+            "Alerts posted to an Alertmanager, those of posts that failed included.",
+            "alertmanager",
+        )
+        self.notifications_failed = self._counter(
+            "notifications_failed_total", "Alerts in posts that failed; they are posted again.", "alertmanager"
+        )
+        self.notifications_dropped = self._counter(
+            "notifications_dropped_total",
+            "Alerts given up: refused by the Alertmanager, or too many were waiting.",
+            "alertmanager",
+        )
+        self.notifications_queue = self._gauge(
+            "notifications_queue_length", "Alerts that wait to be posted.", "alertmanager"
+        )
+        self.firing = self._gauge("alerts_firing", "Alerts of the bridge that fire.", "alertname")
         self.reload_successful = self._gauge(
             "config_last_reload_successful", "1 if the last load of the config file worked."
         )
@@ -95,6 +112,21 @@ class OwnMetrics:
         for metric, (*_, labels) in zip(self._metrics, self.families, strict=True):
             if "source" in labels:
                 metric.remove_by_labels({"source": source})
+
+    def alertmanager(self, name: str) -> AlertmanagerMetrics:
+        """The counts of one Alertmanager."""
+        return AlertmanagerMetrics(self, name)
+
+    def forget_alertmanager(self, name: str) -> None:
+        """Drop the series of an Alertmanager that is not sent to any more."""
+        for metric in (
+            self.notifications, self.notifications_failed, self.notifications_dropped, self.notifications_queue
+        ):  # fmt: skip
+            metric.remove_by_labels({"alertmanager": name})
+
+    def alerts_firing(self, name: str, count: int) -> None:
+        """Note how many alerts of a name fire."""
+        self.firing.labels(name).set(count)
 
     def render(self, format: Format) -> bytes:
         """The text of all of them; OpenMetrics ends with its end mark."""
@@ -172,3 +204,26 @@ class SourceMetrics:
     def pipelines(self, count: int) -> None:
         """Note how many pipelines are exported."""
         self._own.source_pipelines.labels(self._source).set(count)
+
+
+class AlertmanagerMetrics:
+    """What is counted of the posts to one Alertmanager; every child is there from the start."""
+
+    def __init__(self, own: OwnMetrics, name: str) -> None:
+        self._posted = own.notifications.labels(name)
+        self._failed = own.notifications_failed.labels(name)
+        self._dropped = own.notifications_dropped.labels(name)
+        self._queue = own.notifications_queue.labels(name)
+
+    def posted(self, alerts: int, *, success: bool) -> None:
+        """A post with so many alerts ended."""
+        self._posted.inc(alerts)
+        self._failed.inc(0 if success else alerts)
+
+    def dropped(self, alerts: int) -> None:
+        """So many alerts are given up."""
+        self._dropped.inc(alerts)
+
+    def queued(self, alerts: int) -> None:
+        """So many alerts wait."""
+        self._queue.set(alerts)

@@ -4,45 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import Generic, TypeVar
 
 import msgspec
 
-from exporter.metrics.exposition import Body, FamilyBody
+from exporter.metrics.blocks import Texts
+from exporter.metrics.exposition import Body, FamilyBody, Piece
 from exporter.metrics.families import PIPELINE_LABELS, SECONDS, SOURCE_FAMILIES, pipeline_families, stays
 from exporter.metrics.family import Family, PipelineView, SourceView
+from exporter.metrics.moving import Moving
 from exporter.metrics.text import Header, label_pairs
 from exporter.model import Dimension
 from exporter.store import Change, SourceFacts
 
-V = TypeVar("V")
 _SOURCE = ""  # key of the texts that belong to a source as a whole
-
-
-class _Texts(Generic[V]):
-    """The text of every family for the objects of one source."""
-
-    def __init__(self, families: Sequence[Family[V]]) -> None:
-        self._families = families
-        self.of: dict[str, dict[str, bytes]] = {family.name: {} for family in families}
-        self.series = 0
-
-    def put(self, key: str, shared: str, view: V) -> None:
-        """Render one object anew."""
-        for family in self._families:
-            texts = self.of[family.name]
-            old = texts.get(key)
-            new = family.read(family.name, shared, view).encode()
-            if new:
-                texts[key] = new
-            elif old:
-                del texts[key]
-            self.series += new.count(b"\n") - (old.count(b"\n") if old else 0)
-
-    def drop(self, key: str) -> None:
-        """Forget one object."""
-        for texts in self.of.values():
-            self.series -= texts.pop(key, b"").count(b"\n")
 
 
 class Section:
@@ -58,9 +32,9 @@ class Section:
     ) -> None:
         self._facts = facts
         self._dense = dense
-        self._pipelines = _Texts(pipelines)
-        self._own = _Texts(own)
-        self._stays: dict[str, tuple[tuple[bytes, float, float], ...]] = {}
+        self._pipelines = Texts(pipelines)
+        self._own = Texts(own)
+        self._moving = Moving()
         self._with_stays = any(family.name == SECONDS for family in pipelines)
         self.hidden = False
         self.update(Change(changed=facts.pipelines))
@@ -68,7 +42,7 @@ class Section:
     @property
     def series(self) -> int:
         """How many samples there are."""
-        return self._pipelines.series + self._own.series + sum(map(len, self._stays.values()))
+        return self._pipelines.series + self._own.series + self._moving.series
 
     def update(self, change: Change) -> None:
         """Render what changed: all series of a pipeline are replaced together."""
@@ -76,7 +50,7 @@ class Section:
             self._put(pipeline_id)
         for pipeline_id in change.removed:
             self._pipelines.drop(pipeline_id)
-            self._stays.pop(pipeline_id, None)
+            self._moving.drop(pipeline_id)
         if change.source:
             view = SourceView(self._facts.kind, self._facts.history, self._facts.platform)
             self._own.put(_SOURCE, label_pairs([("source", self._facts.name)]), view)
@@ -90,23 +64,16 @@ class Section:
         shared = label_pairs(tuple(zip(PIPELINE_LABELS, values, strict=True)))
         self._pipelines.put(pipeline_id, shared, view)
         if self._with_stays:
-            self._stays[pipeline_id] = stays(SECONDS, shared, view)
+            self._moving.put(pipeline_id, stays(SECONDS, shared, view))
 
-    def texts(self, family: str) -> Iterable[bytes]:
-        """The sample lines of one family."""
+    def pieces(self, family: str) -> Iterable[Piece]:
+        """The sample lines of one family; the open stays at the time of the last good poll."""
         if self.hidden:
             return ()
-        texts = (self._pipelines.of.get(family) or self._own.of.get(family) or {}).values()
-        return chain(texts, self._moving()) if family == SECONDS else texts
-
-    def _moving(self) -> list[bytes]:
-        """The open stays at the time of the last good poll."""
-        now = self._facts.history.as_of or 0.0
-        return [
-            b"%b%.3f\n" % (line, seconds + (now - start if now > start else 0.0))
-            for stays in self._stays.values()
-            for line, seconds, start in stays
-        ]
+        found = self._pipelines.pieces(family) or self._own.pieces(family)
+        if family != SECONDS:
+            return found
+        return chain(found, self._moving.pieces(self._facts.history.as_of or 0.0))
 
 
 class Page:
@@ -135,11 +102,11 @@ class Page:
         families: list[Family[PipelineView] | Family[SourceView]] = [*self._pipelines, *self._sources]
         found = [self._family_body(family) for family in families]
         series = sum(section.series for section in self._sections.values() if not section.hidden)
-        return Body(tuple(body for body in found if body.texts), series)
+        return Body(tuple(body for body in found if body.pieces), series)
 
     def _family_body(self, family: Family[PipelineView] | Family[SourceView]) -> FamilyBody:
-        texts = tuple(chain.from_iterable(section.texts(family.name) for section in self._sections.values()))
-        return FamilyBody(Header(family.name, family.type, family.help), texts, sum(map(len, texts)))
+        pieces = chain.from_iterable(section.pieces(family.name) for section in self._sections.values())
+        return FamilyBody(Header(family.name, family.type, family.help), tuple(pieces))
 
 
 def unique(dimensions: Iterable[Dimension]) -> list[Dimension]:

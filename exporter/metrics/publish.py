@@ -106,7 +106,7 @@ class Publisher:
     async def _compress(self, format: Format) -> _Packed:
         try:
             edition = self._edition
-            packed = _Packed(edition, await asyncio.to_thread(deflate, self._body.pieces(format)))
+            packed = _Packed(edition, await asyncio.to_thread(deflate, self._body.packed(format)))
             self._packed[format] = packed
             return packed
         finally:

@@ -10,14 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.exposition import CONTENT_TYPES, Body, FamilyBody, deflate, gzip_stream
+from exporter.metrics.checksum import combine, shift_by
+from exporter.metrics.exposition import CONTENT_TYPES, Body, FamilyBody, Piece, deflate, gzip_stream, pack
 from exporter.metrics.text import FORMATS, Format, Header
 
 
 def body(*families: tuple[str, list[bytes]]) -> Body:
     """Counters with these texts."""
-    found = tuple(FamilyBody(Header(name, "counter", "Help."), tuple(t), sum(map(len, t))) for name, t in families)
+    found = tuple(FamilyBody(Header(name, "counter", "Help."), tuple(in_pieces(texts))) for name, texts in families)
     return Body(found, sum(len(texts) for _, texts in families))
+
+
+def in_pieces(texts: list[bytes]) -> list[Piece]:
+    """Pieces of 256 texts."""
+    return [Piece(texts[start : start + 256]) for start in range(0, len(texts), 256)]
 
 
 LONG = body(("a_total", [b'a_total{n="%d"} 1\n' % n for n in range(1000)]), ("b_total", [b"b_total 2\n"]))
@@ -65,7 +71,7 @@ def test_an_empty_body_is_nothing() -> None:
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_gzip_stream_is_one_member(format: Format) -> None:
     """gzip, zlib and httpx all find the page and the end that was added to it, and nothing behind."""
-    stream = b"".join(gzip_stream(deflate(LONG.pieces(format)), b"# EOF\n"))
+    stream = b"".join(gzip_stream(deflate(LONG.packed(format)), b"# EOF\n"))
     plain = b"".join(LONG.pieces(format)) + b"# EOF\n"
     assert unpack(stream) == {"gzip": plain, "zlib": plain, "httpx": plain}
     assert len(stream) < len(plain) / 4
@@ -73,7 +79,7 @@ def test_the_gzip_stream_is_one_member(format: Format) -> None:
 
 def test_a_compressed_page_takes_many_ends() -> None:
     """The same page is compressed once and sent with a fresh end each time."""
-    start = deflate(LONG.pieces("text"))
+    start = deflate(LONG.packed("text"))
     plain = b"".join(LONG.pieces("text"))
     for end in (b"first\n", b"", b"second\n" * 1000):
         assert gzip.decompress(b"".join(gzip_stream(start, end))) == plain + end
@@ -82,8 +88,24 @@ def test_a_compressed_page_takes_many_ends() -> None:
 @given(pieces=st.lists(st.binary(max_size=2000), max_size=8), end=st.binary(max_size=200))
 def test_any_bytes_survive(pieces: list[bytes], end: bytes) -> None:
     """Whatever the pieces are, empty ones among them, every decoder gives them back."""
-    stream = b"".join(gzip_stream(deflate(iter(pieces)), end))
+    stream = b"".join(gzip_stream(deflate(map(pack, pieces)), end))
     assert set(unpack(stream).values()) == {b"".join(pieces) + end}
+
+
+def test_a_piece_is_compressed_once() -> None:
+    """The next page takes over what did not change, compressed as it is."""
+    kept, changed = Piece([b"a 1\n"]), Piece([b"b 1\n"])
+    header = Header("a", "gauge", "Help.")
+    before = list(Body((FamilyBody(header, (kept, changed)),), 2).packed("text"))
+    after = list(Body((FamilyBody(header, (kept, Piece([b"b 2\n"]))),), 2).packed("text"))
+    assert [old is new for old, new in zip(before, after, strict=True)] == [True, True, False]
+
+
+@given(first=st.binary(max_size=3000), second=st.binary(max_size=3000))
+def test_checksums_are_combined(first: bytes, second: bytes) -> None:
+    """The checksum of two texts together follows from theirs, as zlib has it."""
+    whole = combine(zlib.crc32(first), zlib.crc32(second), shift_by(len(second)))
+    assert whole == zlib.crc32(first + second)
 
 
 def test_content_types_name_the_version() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from exporter.metrics.exposition import Packed, pack
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.publish import Publisher
 from exporter.metrics.text import FORMATS, Format
@@ -36,6 +37,9 @@ class FakeBody:
         self.begun.set()
         assert self.gate.wait(LONGEST)
         yield self.line
+
+    def packed(self, format: Format) -> Iterator[Packed]:
+        yield from map(pack, self.pieces(format))
 
     def size(self, format: Format) -> int:
         return len(self.line)

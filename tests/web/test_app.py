@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from exporter.metrics.exposition import Body, FamilyBody
+from exporter.metrics.exposition import Body, FamilyBody, Piece
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.publish import Publisher
 from exporter.metrics.text import Header
@@ -20,7 +20,7 @@ PROMETHEUS = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
-BODY = Body((FamilyBody(Header("a_total", "counter", "Help."), (b"a_total 1\n",), 10),), 1)
+BODY = Body((FamilyBody(Header("a_total", "counter", "Help."), (Piece([b"a_total 1\n"]),)),), 1)
 
 
 class FakeStatus:
