@@ -1,0 +1,34 @@
+"""Queries over all dimensions at once: the present statuses with their beginnings, and what is wanted."""
+
+from __future__ import annotations
+
+from dashboards.generator.codes import DIMENSIONS
+from dashboards.generator.queries import PIPELINE, once, pipelines
+
+WANTED = ("resources", "runtime")
+
+_SINCE = "pipeline_status_since_timestamp_seconds"
+
+
+def present() -> str:
+    """The time, in milliseconds, at which each present status began; its name is the label ``status``."""
+    return "\n or ".join(map(_present, DIMENSIONS))
+
+
+def wanted() -> str:
+    """1 for each wanted status; its name is the label ``wanted``."""
+    branches = "\n or ".join(map(_wanted, WANTED))
+    return f"max by ({PIPELINE}, dimension, wanted) (\n{branches}\n)"
+
+
+def _present(dimension: str) -> str:
+    since = pipelines(_SINCE, f'dimension="{dimension}"')
+    status = pipelines(f"pipeline_{dimension}_status")
+    join = f"{since} * on (job, instance, source, pipeline) group_left (status) ({status} == 1)"
+    return f"1000 * {once(join)}"
+
+
+def _wanted(dimension: str) -> str:
+    desired = pipelines(f"pipeline_{dimension}_desired_status")
+    named = f'label_replace({desired} == 1, "wanted", "$1", "status", "(.+)")'
+    return f'label_replace({named}, "dimension", "{dimension}", "", "")'

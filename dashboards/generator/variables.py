@@ -1,0 +1,53 @@
+"""The variables at the top of every board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryVariable, TextBoxVariable
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models.common import DataSourceRef
+from grafana_foundation_sdk.models.dashboard import VariableModel, VariableOption, VariableRefresh, VariableSort
+
+from dashboards.generator.queries import exporters, sources
+
+DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+EXPORTER_URL = "http://localhost:10777"
+
+
+def variables(exporter_url: str) -> list[Builder[VariableModel]]:
+    """All of them; ``pipeline_name`` is also the name on Feldera's own dashboard, so that links carry over."""
+    return [
+        DatasourceVariable("datasource").label("Data source").type("prometheus"),
+        _query("job", "Job", "pipeline_exporter_build_info", "job"),
+        _query("instance", "Instance", 'pipeline_exporter_build_info{job=~"$job"}', "instance"),
+        _query("source", "Source", exporters("pipeline_info"), "source"),
+        _query("pipeline_name", "Pipeline", sources("pipeline_info"), "pipeline_name"),
+        TextBoxVariable("exporter_url")
+        .label("Exporter URL")
+        .description("Where a browser finds the exporter's own pages; links lead there.")
+        .default_value(exporter_url)
+        .current(VariableOption(text=exporter_url, value=exporter_url)),
+    ]
+
+
+def names() -> Sequence[str]:
+    """The variables that narrow queries, in their order."""
+    return ("job", "instance", "source", "pipeline_name")
+
+
+def _query(name: str, label: str, selector: str, wanted: str) -> QueryVariable:
+    query = f"label_values({selector}, {wanted})"
+    return (
+        QueryVariable(name)
+        .label(label)
+        .datasource(DATASOURCE)
+        .query(query)
+        .definition(query)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        .all_value(".+")
+        .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )
