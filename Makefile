@@ -2,7 +2,7 @@
 # Variables: LISTEN and DURATION for demo; PYTHON (3.11 or newer); ARGS for pytest, the benchmarks and uv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs lock clean
+.PHONY: help demo test lint bench docs dashboards manifests lock clean
 
 LISTEN ?= 127.0.0.1:10777
 DURATION ?=
@@ -21,6 +21,8 @@ help:
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   the benchmarks [ARGS=for them]"
 	@echo "make docs    docs/metrics.md, from the tables in the code"
+	@echo "make dashboards  the Grafana boards, their rules and their table of codes"
+	@echo "make manifests   what deploy/kubernetes has of alerts/ and dashboards/"
 	@echo "make lock    requirements.lock and requirements-dev.lock, with uv [ARGS=--upgrade]"
 	@echo "make clean   remove the environment and all caches"
 
@@ -43,6 +45,12 @@ bench: $(VENV)/.dev
 docs: $(VENV)/.runtime
 	@$(BIN)/python -m exporter.metrics.document > $(VENV)/metrics.md
 	@mv $(VENV)/metrics.md docs/metrics.md
+
+dashboards: $(VENV)/.dev
+	@$(BIN)/python -m dashboards.generator
+
+manifests: $(VENV)/.runtime
+	@$(BIN)/python deploy/kubernetes/generate.py
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

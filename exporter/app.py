@@ -6,24 +6,30 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from itertools import chain
 
 import structlog
 
+from exporter.alerts.bridge import Bridge
+from exporter.alerts.rules import ALERTS
 from exporter.config import Config, SourceConfig
+from exporter.config.shard import Shard
 from exporter.errors import ConfigError
 from exporter.metrics.own import OwnMetrics, SourceMetrics
 from exporter.metrics.page import Page, Section
 from exporter.metrics.publish import Publisher
-from exporter.model import Dimension, Fact
+from exporter.model import Dimension, Fact, LogLine
 from exporter.persistence import Saver, StateFile
 from exporter.schedule import Runner, Schedule
 from exporter.sources.base import Known, Source
 from exporter.sources.kinds import KINDS
 from exporter.store import Change, SourceFacts
+from exporter.supervise import Part, Supervisor, watch_loop
 from exporter.web.app import create_app
+from exporter.web.board import FiringAlert, SourceBoard
+from exporter.web.guard import Guard
 from exporter.web.server import Server
+from exporter.web.watched import WatchedConfig
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +48,11 @@ class Reading:
         *,
         changed: Callable[[], None],
         saver: Saver,
+        alerts: Bridge,
+        shard: Shard,
     ) -> None:
         self.config = config
+        self._alerts = alerts
         self._saver = saver
         self.facts = facts
         self.section = section
@@ -51,14 +60,37 @@ class Reading:
         self._failing = False
         self._changed = changed
         self._good: dict[str, float] = {}
+        self._polled_at: float | None = None
+        self._reasons: dict[str, str] = {}
+        self._problems: dict[str, str] = {}
         dimensions = [dimension.name for dimension in facts.dimensions]
         self._metrics = SourceMetrics(own, config.name, poll_interval=config.poll_interval, dimensions=dimensions)
-        self.source: Source = KINDS[config.type].open(config, self._metrics)
+        self.source: Source = KINDS[config.type].open(config, self._metrics, shard)
         self.runner = Runner(
-            config.name, self._metrics, deliver=self._deliver, ended=self._ended, known=self._known
+            config.name, self, deliver=self._deliver, ended=self._ended, known=self._known
         )
         for task in self.source.tasks:
             self._metrics.add_task(task.name)
+
+    def failed(self, task: str, reason: str) -> None:
+        """A run of a task, or a part of it, failed."""
+        self._reasons[task] = reason
+        self._metrics.failed(task, reason)
+
+    def ran(self, task: str, seconds: float, *, success: bool) -> None:
+        """A run of a task ended."""
+        self._metrics.ran(task, seconds, success=success)
+
+    def board(self) -> SourceBoard:
+        """What the pages show of it."""
+        return SourceBoard(
+            facts=self.facts,
+            up=not self._failing if self.tried else None,
+            hidden=self.section.hidden,
+            problems={task: reason for task, reason in self._problems.items() if reason},
+            age=None if self._polled_at is None else time.monotonic() - self._polled_at,
+            poll_interval=self.config.poll_interval,
+        )
 
     def expire(self, stale_after: float) -> None:
         """Drop facts that are too old to be served; those of a source that cannot be read, and of its platform."""
@@ -81,7 +113,15 @@ class Reading:
         self._changed()
 
     def _deliver(self, fact: Fact) -> None:
-        self._show(self.facts.apply(fact))
+        change = self.facts.apply(fact)
+        self._alerts.note(self.config.name, fact, change)
+        self._show(change)
+
+    def watched(self) -> None:
+        """Tell the alerting bridge of the source, and how the last poll went."""
+        self._alerts.watch(self.facts)
+        if self.tried:
+            self._alerts.ended(self.config.name, "poll", success=not self._failing, why=self._problems.get("poll", ""))
 
     def _show(self, change: Change) -> None:
         self.section.update(change)
@@ -93,17 +133,20 @@ class Reading:
         return Known(history.known_until, history.log_position) if history else None
 
     def _ended(self, task: str, success: bool) -> None:
+        self._problems[task] = self._reasons.pop(task, "")
         if success:
             self._good[task] = time.monotonic()
         if task == "poll":
             self._polled(success)
             self._changed()
+        self._alerts.ended(self.config.name, task, success=success, why=self._problems[task])
 
     def _polled(self, success: bool) -> None:
         self.tried = True
         self._failing = not success
         self._metrics.up(success)
         if success:
+            self._polled_at = time.monotonic()
             self.section.hidden = False
             self._metrics.pipelines(len(self.facts.pipelines))
         else:
@@ -113,21 +156,35 @@ class Reading:
 class Application:
     """The exporter: reads every source of a config and serves what it finds.
 
-    ``load`` gives the config anew for a reload and raises ConfigError; ``state`` keeps what is counted.
+    ``load`` gives the config anew for a reload and raises ConfigError; ``state`` keeps what is counted;
+    ``shard_of`` tells which part of the pipelines is served.
     """
 
     def __init__(
-        self, config: Config, *, load: Callable[[], Config] | None = None, state: StateFile | None = None
+        self,
+        config: Config,
+        *,
+        load: Callable[[], Config] | None = None,
+        state: StateFile | None = None,
+        shard_of: Callable[[Config], Shard] = lambda config: config.sharding.shard({}),
     ) -> None:
         self._config = config
+        self._shard_of = shard_of
+        self._shard = shard_of(config)
         self._load = load
         self.own = OwnMetrics(leave_out=self._left_out)
         self.own.loaded()
+        self.own.sharded(self._shard.index, self._shard.total)
         self._page = self._new_page()
         self.own.state_written.set(int(config.state is None))
         self._saver = Saver(state, written=lambda worked: self.own.state_written.set(int(worked)))
         self.publisher = Publisher(lambda: self._page.body(), self.own, keep=self._saver.flush)
         self._schedule = Schedule()
+        self._alerts = Bridge(self._saver, self.own)
+        self._supervisor = Supervisor(lambda part: self.own.restarts.labels(part).inc())
+        for part in self._parts():
+            self.own.restarts.labels(part)
+        self._address = ""
         self._readings: dict[str, Reading] = {}
 
     def _left_out(self, family: str) -> bool:
@@ -152,8 +209,18 @@ class Application:
         if config.tls_config.insecure_skip_verify:
             log.warning("tls_config.insecure_skip_verify: the server's certificate is not checked", source=config.name)
         section = self._page.add(known)
-        reading = Reading(config, known, section, self.own, changed=self.publisher.changed, saver=self._saver)
+        reading = Reading(
+            config,
+            known,
+            section,
+            self.own,
+            changed=self.publisher.changed,
+            saver=self._saver,
+            alerts=self._alerts,
+            shard=self._shard,
+        )
         self._readings[config.name] = reading
+        reading.watched()
         return reading
 
     async def serve(
@@ -161,33 +228,45 @@ class Application:
         sockets: Sequence[socket.socket],
         stop: asyncio.Event,
         *,
+        watched: WatchedConfig | None = None,
         telemetry_path: str = "/metrics",
         enable_lifecycle: bool = False,
     ) -> None:
         """Read and serve until ``stop`` is set; then end everything in reverse order."""
+        guarded = watched or WatchedConfig()
+        scheme = "https" if guarded.tls else "http"
+        self._address = f"{scheme}://{socket.gethostname()}:{sockets[0].getsockname()[1]}"
+        await self._alerts.configure(self._config.alerting, self._address)
         self.open()
-        app = create_app(self.publisher, self, telemetry_path=telemetry_path, enable_lifecycle=enable_lifecycle)
-        server = Server(app)
+        app = create_app(self.publisher, self, self, telemetry_path=telemetry_path, enable_lifecycle=enable_lifecycle)
+        server = Server(Guard(app, guarded), watched=guarded)
         web = asyncio.create_task(server.serve(list(sockets)))
-        publishing = asyncio.create_task(self.publisher.run())
+        for name, part in self._parts().items():
+            self._supervisor.start(name, part)
         self._schedule.start(self._tick)
         for reading in self._readings.values():
             self._schedule.add(reading.config.name, reading.source.tasks, reading.runner)
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({web, publishing, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        await self._stop(server, web, publishing, stopped)
+        await asyncio.wait({web, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        await self._stop(server, web)
 
-    async def _stop(self, server: Server, web: asyncio.Task[None], *others: asyncio.Task[object]) -> None:
+    def _parts(self) -> dict[str, Part]:
+        """What goes on for ever beside the schedule, by name."""
+        return {
+            "publisher": self.publisher.run,
+            "alerts": self._alerts.run,
+            "loop_watch": lambda: watch_loop(self.own.loop_delay.observe),
+        }
+
+    async def _stop(self, server: Server, web: asyncio.Task[None]) -> None:
         server.should_exit = True
         self._schedule.stop()
-        for task in others:
-            task.cancel()
+        await self._supervisor.stop()
+        await self._alerts.aclose()
         await asyncio.gather(*(reading.source.aclose() for reading in self._readings.values()), return_exceptions=True)
         await self._saver.close()
         await web
-        for task in others:
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def read_once(self) -> bool:
         """Run every task of every source once; whether all worked."""
@@ -212,25 +291,32 @@ class Application:
         """Load the config again and apply it; the old one goes on if the new one cannot be used."""
         try:
             config = self._load() if self._load else self._config
+            shard = self._shard_of(config)
         except ConfigError as error:
             self.own.reload_successful.set(0)
             log.error("the config file cannot be used; the old one goes on", problems=error.problems)
             return str(error)
-        await self._apply(config)
+        await self._apply(config, shard)
         self.own.loaded()
         log.info("config file loaded")
         return ""
 
-    async def _apply(self, config: Config) -> None:
+    async def _apply(self, config: Config, shard: Shard) -> None:
         """Close sources that are gone or changed, open the new ones; what was counted goes on under its name."""
-        kept = {name for name, reading in self._readings.items() if reading.config in config.sources}
+        same = shard == self._shard
+        kept = {name for name, reading in self._readings.items() if same and reading.config in config.sources}
         old = {name: self._readings.pop(name) for name in list(self._readings) if name not in kept}
         for name, reading in old.items():
             self._schedule.remove(name, reading.source.tasks)
             await reading.source.aclose()
         for gone in old.keys() - {source.name for source in config.sources}:
             self.own.forget(gone)
-        self._config = config
+            self._alerts.unwatch(gone)
+        self._config, self._shard = config, shard
+        self.own.sharded(shard.index, shard.total)
+        if await self._alerts.configure(config.alerting, self._address):
+            for reading in self._readings.values():
+                reading.watched()
         self._page = self._new_page()
         for reading in self._readings.values():
             reading.section = self._page.add(reading.facts)
@@ -241,6 +327,29 @@ class Application:
                 opened = self._open(source, facts=facts)
                 self._schedule.add(source.name, opened.source.tasks, opened.runner)
         self.publisher.changed()
+
+    def sources(self) -> Sequence[SourceBoard]:
+        """Every source, in the order of the config file, as the pages show it."""
+        known = (self._readings.get(source.name) for source in self._config.sources)
+        return [reading.board() for reading in known if reading is not None]
+
+    def alerts(self, source: str, pipeline_id: str) -> Sequence[FiringAlert] | None:
+        """The alerts that fire for a pipeline; None without a section ``alerting``."""
+        firing = self._alerts.about(source, pipeline_id)
+        return None if firing is None else [
+            FiringAlert(alert.name, ALERTS.get(alert.name, ""), alert.starts_at, alert.annotations.get("summary", ""))
+            for alert in firing
+        ]
+
+    def log_errors(self, source: str, pipeline_id: str) -> Sequence[LogLine] | None:
+        """The last lines of a pipeline's log that tell of a failure; None if it is not followed."""
+        reading = self._readings.get(source)
+        history = reading.facts.history.pipelines.get(pipeline_id) if reading else None
+        return history.logs.errors if history and history.logs and history.logs.up is not None else None
+
+    def config(self) -> Config:
+        """The configuration that is in use."""
+        return self._config
 
     def _tick(self) -> None:
         for reading in self._readings.values():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -15,20 +18,24 @@ import click
 import structlog
 import yaml
 
-from exporter import __version__, logs
+from exporter import __version__, logs, memory
+from exporter.alerts import report
 from exporter.app import Application
 from exporter.backfill.command import backfill as write_past
 from exporter.backfill.plan import plan
 from exporter.backfill.report import progress, summary
-from exporter.config import Config
+from exporter.config import Alerting, Config
 from exporter.config.file import load, parse
+from exporter.config.shard import Shard
 from exporter.demo.servers import KINDS as SIMULATORS
 from exporter.errors import ConfigError, OutputError, PipelineExporterError, StateError
 from exporter.persistence import StateFile, open_state
 from exporter.sources.kinds import KINDS
 from exporter.web.server import Server, listen, url_of
+from exporter.web.watched import WatchedConfig
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +61,18 @@ def _log_options(function: F) -> F:
     return level(format(function))
 
 
+def _shard_options(function: F) -> F:
+    index = click.option(
+        "--shard.index", "shard_index", type=click.IntRange(min=0),
+        help="Which part of the pipelines to serve, from 0; goes before the config file's.",
+    )  # fmt: skip
+    total = click.option(
+        "--shard.total", "shard_total", type=click.IntRange(min=1),
+        help="How many processes share the pipelines; goes before the config file's.",
+    )  # fmt: skip
+    return index(total(function))
+
+
 def _listen_option(default: str) -> Callable[[F], F]:
     return click.option(
         "--web.listen-address", "address", default=default, show_default=True,
@@ -71,20 +90,38 @@ def main() -> None:
 @_config_option
 @_listen_option(":10777")
 @click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, help="Metrics' path.")
+@click.option(
+    "--web.config.file", "web_config_file", type=click.Path(path_type=Path), help="TLS and passwords (YAML)."
+)
 @click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Serve POST /-/reload.")
+@_shard_options
 @_log_options
-def run(config_file: Path, address: str, telemetry_path: str, lifecycle: bool, log_level: str, log_format: str) -> None:
+def run(
+    config_file: Path,
+    address: str,
+    telemetry_path: str,
+    web_config_file: Path | None,
+    lifecycle: bool,
+    shard_index: int | None,
+    shard_total: int | None,
+    log_level: str,
+    log_format: str,
+) -> None:
     """Read the control planes and serve /metrics until SIGTERM; SIGHUP loads the config file again."""
+    memory.give_back()
     _configure_logs(log_level, log_format)
     if not telemetry_path.startswith("/") or telemetry_path == "/" or telemetry_path.startswith("/-/"):
         hint = "must begin with /, name more than that, and not begin with /-/"
         raise click.BadParameter(hint, param_hint="--web.telemetry-path")
     config = _load(config_file)
-    for section in config.inactive():
-        log.warning("a section of the config file is not active in this version", section=section)
+    shard_of = partial(_shard_of, index=shard_index, total=shard_total)
+    _or_exit(lambda: shard_of(config))
+    watched = _or_exit(lambda: WatchedConfig(web_config_file))
     sock = _listen(address)
-    application = Application(config, load=lambda: load(config_file, _CONFIG_TYPES), state=_state(config))
-    _run(_serve(application, sock, telemetry_path=telemetry_path, enable_lifecycle=lifecycle))
+    application = Application(
+        config, load=lambda: load(config_file, _CONFIG_TYPES), state=_state(config), shard_of=shard_of
+    )
+    _run(_serve(application, sock, watched, telemetry_path=telemetry_path, enable_lifecycle=lifecycle))
 
 
 @main.command("check-config")
@@ -94,8 +131,6 @@ def check_config(config_file: Path) -> None:
     config = _load(config_file)
     names = ", ".join(f"{source.name} ({source.type})" for source in config.sources)
     click.echo(f"{config_file}: valid; sources: {names}")
-    for section in config.inactive():
-        click.echo(f"{section}: accepted, but not active in this version", err=True)
 
 
 @main.command()
@@ -104,11 +139,27 @@ def check_config(config_file: Path) -> None:
 def once(config_file: Path, log_level: str, log_format: str) -> None:
     """Read every source once and print the metrics page; exit 1 if a source failed."""
     _configure_logs(log_level, log_format)
-    application = Application(_load(config_file))
+    application = _application(_load(config_file))
     worked = asyncio.run(application.read_once())
     _, pieces = application.publisher.identity("text")
     for piece in pieces:
         sys.stdout.buffer.write(piece)
+    sys.exit(0 if worked else 1)
+
+
+@main.command()
+@_config_option
+@_log_options
+def alerts(config_file: Path, log_level: str, log_format: str) -> None:
+    """Read every source once and print which alerts would fire now; nothing is sent. Exit 1 if a source failed."""
+    _configure_logs(log_level, log_format)
+    config = _load(config_file)
+    settings = config.alerting or Alerting(alertmanagers=())
+    application = _application(config)
+    worked = asyncio.run(application.read_once())
+    boards = application.sources()
+    reads = [report.Read(board.facts, bool(board.up), dict(board.problems)) for board in boards]
+    report.show(report.would_fire(settings, reads, time.time()), reads, settings, report.console())
     sys.exit(0 if worked else 1)
 
 
@@ -164,8 +215,22 @@ def demo_server(address: str, kind: str, pipelines: int, seed: int) -> None:
 
 
 def _load(path: Path) -> Config:
+    return _or_exit(lambda: load(path, _CONFIG_TYPES))
+
+
+def _application(config: Config) -> Application:
+    _or_exit(lambda: _shard_of(config))
+    return Application(config, shard_of=_shard_of)
+
+
+def _shard_of(config: Config, *, index: int | None = None, total: int | None = None) -> Shard:
+    return config.sharding.shard(os.environ, index=index, total=total)
+
+
+def _or_exit(configured: Callable[[], T]) -> T:
+    """What a configuration gives; if it cannot be used every problem is told and the program ends."""
     try:
-        return load(path, _CONFIG_TYPES)
+        return configured()
     except ConfigError as error:
         for problem in error.problems:
             click.echo(problem, err=True)
@@ -212,7 +277,12 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def _serve(
-    application: Application, sock: socket.socket, *, telemetry_path: str = "/metrics", enable_lifecycle: bool = False
+    application: Application,
+    sock: socket.socket,
+    watched: WatchedConfig,
+    *,
+    telemetry_path: str = "/metrics",
+    enable_lifecycle: bool = False,
 ) -> None:
     stop = _stop_on_signals()
     reloads: set[asyncio.Task[str]] = set()
@@ -222,8 +292,10 @@ async def _serve(
         task.add_done_callback(reloads.discard)
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
-    click.echo(f"serving {url_of(sock)}{telemetry_path}", err=True)
-    await application.serve([sock], stop, telemetry_path=telemetry_path, enable_lifecycle=enable_lifecycle)
+    click.echo(f"serving {url_of(sock, tls=watched.tls)}{telemetry_path}", err=True)
+    await application.serve(
+        [sock], stop, watched=watched, telemetry_path=telemetry_path, enable_lifecycle=enable_lifecycle
+    )
 
 
 async def _simulate(server: Server, sock: socket.socket) -> None:

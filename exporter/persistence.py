@@ -11,8 +11,9 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -33,11 +34,16 @@ MIGRATIONS: tuple[str, ...] = (
         source TEXT NOT NULL, id TEXT NOT NULL, facts BLOB NOT NULL, PRIMARY KEY (source, id)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE alerts (kind TEXT NOT NULL, key TEXT NOT NULL, facts BLOB NOT NULL, PRIMARY KEY (kind, key));
+    """,
 )
 """Each script takes the file from the version before (its place in the row) to the next."""
 
 _APPLICATION_ID = 0x70697065
 _RETRY_SECONDS = 10.0
+_AT_ONCE = 200  # pipelines whose rows are made in one step: a few milliseconds
+_ROUNDS = 5
 
 Row = tuple[str, str, bytes]
 
@@ -48,6 +54,8 @@ class Batch(msgspec.Struct):
     sources: list[Row]
     pipelines: list[Row]
     removed: list[tuple[str, str]]
+    alerts: list[Row]
+    alerts_removed: list[tuple[str, str]]
 
 
 class StateFile:
@@ -75,6 +83,12 @@ class StateFile:
             self._connection.executemany("REPLACE INTO sources VALUES (?, ?, ?)", batch.sources)
             self._connection.executemany("REPLACE INTO pipelines VALUES (?, ?, ?)", batch.pipelines)
             self._connection.executemany("DELETE FROM pipelines WHERE source = ? AND id = ?", batch.removed)
+            self._connection.executemany("REPLACE INTO alerts VALUES (?, ?, ?)", batch.alerts)
+            self._connection.executemany("DELETE FROM alerts WHERE kind = ? AND key = ?", batch.alerts_removed)
+
+    def alerts(self) -> list[Row]:
+        """The rows about alerts."""
+        return self._connection.execute("SELECT kind, key, facts FROM alerts").fetchall()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -176,7 +190,10 @@ class Saver:
         self._file = file
         self._written = written
         self._facts: dict[str, SourceFacts] = {}
-        self._changed: dict[str, set[str]] = {}
+        self._sources: set[str] = set()
+        self._pipelines: set[tuple[str, str]] = set()
+        self._alerts: dict[tuple[str, str], bytes | None] = {}
+        self._writing = asyncio.Lock()
         self._failing = False
         self._retry_at = 0.0
         if file:
@@ -195,20 +212,35 @@ class Saver:
         """Remember that a source and these pipelines of it are to be written."""
         if self._file:
             self._facts[facts.name] = facts
-            self._changed.setdefault(facts.name, set()).update(change.changed, change.removed)
+            self._sources.add(facts.name)
+            self._pipelines.update((facts.name, key) for key in chain(change.changed, change.removed))
+
+    def restore_alerts(self) -> list[Row]:
+        """The rows about alerts that were written: kind, key, facts."""
+        if self._file is None:
+            return []
+        try:
+            return self._file.alerts()
+        except sqlite3.Error as error:
+            message = f"state.path: {self._file.path}: what it says of alerts cannot be read"
+            raise StateError(f"{message}; move the file away to begin anew") from error
+
+    def note_alerts(self, rows: Iterable[tuple[str, str, bytes | None]]) -> None:
+        """Remember rows about alerts that are to be written; without facts: to be removed."""
+        if self._file:
+            self._alerts.update(((kind, key), facts) for kind, key, facts in rows)
 
     async def flush(self) -> None:
-        """Write what changed; returns when it is on disk, or when it failed and waits for another time."""
-        if not self._file or not self._changed or time.monotonic() < self._retry_at:
-            return
-        batch, changed, self._changed = self._batch(), self._changed, {}
-        try:
-            await asyncio.to_thread(self._file.write, batch)
-            self._note_success()
-        except sqlite3.Error as error:
-            for source, ids in changed.items():
-                self._changed.setdefault(source, set()).update(ids)
-            self._note_failure(error)
+        """Write what changed; returns when it is on disk, or when it failed and waits for another time.
+
+        Whoever gives up waiting does not end the writing.
+        """
+        await asyncio.shield(self._flush())
+
+    async def _flush(self) -> None:
+        async with self._writing:
+            if self._file and (self._sources or self._alerts) and time.monotonic() >= self._retry_at:
+                await self._write(self._file)
 
     async def close(self) -> None:
         """Write what is left and let go of the file."""
@@ -218,17 +250,58 @@ class Saver:
             await asyncio.to_thread(self._file.close)
             self._file = None
 
-    def _batch(self) -> Batch:
-        batch = Batch([], [], [])
-        for source, ids in self._changed.items():
-            facts = self._facts[source]
-            batch.sources.append((source, facts.kind, msgspec.msgpack.encode(facts.history.saved())))
-            for key in ids:
-                if history := facts.history.pipelines.get(key):
-                    batch.pipelines.append((source, key, msgspec.msgpack.encode(history.saved())))
-                else:
-                    batch.removed.append((source, key))
-        return batch
+    async def _write(self, file: StateFile) -> None:
+        batch = await self._batch()
+        try:
+            await asyncio.to_thread(file.write, batch)
+            self._note_success()
+        except sqlite3.Error as error:
+            self._put_back(batch)
+            self._note_failure(error)
+
+    async def _batch(self) -> Batch:
+        """What changed, as it is at one moment, put together without holding the event loop for long.
+
+        A pipeline that changes again meanwhile has its row made again. The last few are made in one step with the
+        rows of the sources, which count what all pipelines brought.
+        """
+        rows: dict[tuple[str, str], bytes | None] = {}
+        for _ in range(_ROUNDS):
+            if len(self._pipelines) <= _AT_ONCE:
+                break
+            for part in _parts(self._take_pipelines()):
+                rows.update((key, self._pipeline_row(*key)) for key in part)
+                await asyncio.sleep(0)
+        rows.update((key, self._pipeline_row(*key)) for key in self._take_pipelines())
+        sources, self._sources = self._sources, set()
+        alerts, self._alerts = self._alerts, {}
+        return Batch(
+            sources=[self._source_row(source) for source in sources],
+            pipelines=[(*key, row) for key, row in rows.items() if row is not None],
+            removed=[key for key, row in rows.items() if row is None],
+            alerts=[(*key, row) for key, row in alerts.items() if row is not None],
+            alerts_removed=[key for key, row in alerts.items() if row is None],
+        )
+
+    def _take_pipelines(self) -> list[tuple[str, str]]:
+        taken, self._pipelines = list(self._pipelines), set()
+        return taken
+
+    def _pipeline_row(self, source: str, key: str) -> bytes | None:
+        history = self._facts[source].history.pipelines.get(key)
+        return msgspec.msgpack.encode(history.saved()) if history else None
+
+    def _source_row(self, source: str) -> Row:
+        facts = self._facts[source]
+        return source, facts.kind, msgspec.msgpack.encode(facts.history.saved())
+
+    def _put_back(self, batch: Batch) -> None:
+        """What could not be written waits; what was noted meanwhile is newer."""
+        self._sources.update(source for source, _, _ in batch.sources)
+        self._pipelines.update((source, key) for source, key, _ in batch.pipelines)
+        self._pipelines.update(batch.removed)
+        gone: dict[tuple[str, str], bytes | None] = dict.fromkeys(batch.alerts_removed)
+        self._alerts = gone | {(kind, key): row for kind, key, row in batch.alerts} | self._alerts
 
     def _note_success(self) -> None:
         if self._failing:
@@ -242,3 +315,8 @@ class Saver:
         self._failing = True
         self._retry_at = time.monotonic() + _RETRY_SECONDS
         self._written(False)
+
+
+def _parts(keys: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    for start in range(0, len(keys), _AT_ONCE):
+        yield keys[start : start + _AT_ONCE]

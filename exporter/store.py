@@ -44,6 +44,7 @@ class SourceFacts:
     def reopened(self) -> None:
         """The source is read by a new reader: pipelines that its first whole answer does not name are gone."""
         self._unconfirmed = {*self.pipelines, *self.history.pipelines}
+        self.history.reopened()
 
     def apply(self, fact: Fact) -> Change:
         """Take in a fact."""

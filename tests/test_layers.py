@@ -13,11 +13,11 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "exporter"
 
 LAYERS = (
-    ("exporter", "exporter.errors", "exporter.model", "exporter.logs"),
+    ("exporter", "exporter.errors", "exporter.memory", "exporter.model", "exporter.logs"),
     ("exporter.config", "exporter.store", "exporter.history"),
     ("exporter.http",),
     ("exporter.sources", "exporter.metrics", "exporter.alerts", "exporter.persistence"),
-    ("exporter.schedule", "exporter.web"),
+    ("exporter.schedule", "exporter.supervise", "exporter.web"),
     ("exporter.app", "exporter.backfill"),
     ("exporter.cli", "exporter.metrics.document"),
     ("exporter.__main__",),

@@ -98,3 +98,15 @@ def test_a_new_reader_confirms_what_the_old_one_knew(facts: SourceFacts) -> None
     assert changes(facts.apply(Snapshot(20.0))) == ([], ["b"], True)
     assert changes(facts.apply(Snapshot(30.0))) == ([], [], True)
     assert (list(facts.pipelines), list(facts.history.pipelines)) == (["a"], ["a"])
+
+
+def test_a_pipeline_that_was_only_not_chosen_is_old(facts: SourceFacts) -> None:
+    """With another choice of pipelines, one that was there before counts nothing that it did before; a new one all."""
+    event = Event("e", 15.0, ("Running",))
+    facts.apply(Snapshot(10.0, changed=(A,)))
+    facts.reopened()
+    old, new = msgspec.structs.replace(B, created_at=5.0), msgspec.structs.replace(B, id="c", created_at=12.0)
+    facts.apply(Snapshot(20.0, changed=(A, old, new)))
+    for key in ("b", "c"):
+        facts.apply(HistoryRead(key, (event,)))
+    assert {key: history.events for key, history in facts.history.pipelines.items()} == {"a": 0, "b": 0, "c": 1}

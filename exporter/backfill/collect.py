@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from exporter.backfill.past import Past, States
 from exporter.config import SourceConfig
+from exporter.config.shard import Shard
 from exporter.model import Fact, HistoryRead, Snapshot
 from exporter.schedule import Runner
 from exporter.sources.kinds import KINDS
@@ -35,7 +36,7 @@ class Reading:
 
     async def read(self) -> None:
         """Run the poll, then the history; what fails is noted and leaves what was read."""
-        source = KINDS[self.config.type].open(self.config, self)
+        source = KINDS[self.config.type].open(self.config, self, Shard())
         runner = Runner(self.config.name, self, deliver=self.deliver, ended=lambda task, success: None)
         try:
             for task in source.tasks:

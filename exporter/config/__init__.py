@@ -5,13 +5,29 @@ Grammar and meaning of every key: ``docs/configuration.md``.
 
 from __future__ import annotations
 
+import re
 import ssl
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import msgspec
 
+from exporter.config.shard import Shard, ordinal
 from exporter.config.tls import client_context
-from exporter.config.units import Concurrency, Duration, FilePath, Interval, Name, Pattern, Secret, Size, Url
+from exporter.config.units import (
+    Concurrency,
+    Duration,
+    FilePath,
+    Interval,
+    Name,
+    Pattern,
+    Positive,
+    Secret,
+    Size,
+    Url,
+    WholeNumber,
+)
+from exporter.errors import ConfigError
 
 EVERYTHING = (Pattern(".*"),)
 
@@ -117,16 +133,64 @@ class AlertmanagerConfig(HttpConfig, frozen=True, kw_only=True):
     """One member of an Alertmanager cluster."""
 
 
+class ExternalLabels(dict[str, str]):
+    """Labels added to every alert: at most 50, none of them one that the bridge gives itself."""
+
+    @classmethod
+    def parse(cls, raw: object) -> ExternalLabels:
+        """Raise ValueError with a sentence if ``raw`` is no such labels."""
+        if not isinstance(raw, dict):
+            raise ValueError("expected names and texts, as in {cluster: prod}")
+        if len(raw) > _MOST_EXTERNAL_LABELS:
+            raise ValueError(f"has {len(raw)} labels; at most {_MOST_EXTERNAL_LABELS} can be added")
+        for name, value in raw.items():
+            cls._check(name, value)
+        return cls(raw)
+
+    @staticmethod
+    def _check(name: object, value: object) -> None:
+        if not isinstance(name, str) or not _LABEL_NAME.fullmatch(name) or name.startswith("__"):
+            raise ValueError(f"{name!r} is not a label name; use letters, digits and _, and no digit or __ in front")
+        if name in _OWN_LABELS:
+            raise ValueError(f"{name} is a label that every alert has by itself; choose another name")
+        if not isinstance(value, str):
+            raise ValueError(f"the value of {name} is not a text; quote it")
+        if not 0 < len(value) <= _LONGEST_LABEL or not value.isprintable():
+            raise ValueError(f"the value of {name} must have 1 to {_LONGEST_LABEL} printable characters")
+
+
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_OWN_LABELS = frozenset({"alertname", "severity", "source", "pipeline", "pipeline_name", "via"})
+_MOST_EXTERNAL_LABELS = 50
+_LONGEST_LABEL = 1024
+
+
 class Alerting(_Section, frozen=True, kw_only=True):
     """The alerting bridge."""
 
+    compared = frozenset({"alertmanagers"})
+
     alertmanagers: tuple[AlertmanagerConfig, ...]
-    external_labels: dict[str, str] = {}
+    external_labels: ExternalLabels = msgspec.field(default_factory=ExternalLabels)
     resend_interval: Interval = Interval(60)
     unavailable_for: Duration = Duration(60)
     unreachable_for: Duration = Duration(120)
     hold: Duration = Duration(300)
     resolved_retention: Duration = Duration(900)
+    external_url: Url | None = None
+    runbooks_url: Url | None = None
+    grafana_url: Url | None = None
+
+    def problems(self) -> list[tuple[str, str]]:
+        """At least one Alertmanager, and none twice."""
+        if not self.alertmanagers:
+            return [("alertmanagers", "is empty; give at least one")]
+        urls = [getattr(member, "url", None) for member in self.alertmanagers]
+        return [
+            (f"alertmanagers[{index}].url", f"{url!r} is that of alertmanagers[{urls.index(url)}]; name each one once")
+            for index, url in enumerate(urls)
+            if url is not None and urls.index(url) < index
+        ]
 
 
 class Metrics(_Section, frozen=True, kw_only=True):
@@ -143,16 +207,29 @@ class State(_Section, frozen=True, kw_only=True):
 
 
 class Sharding(_Section, frozen=True, kw_only=True):
-    """Which part of the pipelines this process serves."""
+    """Which part of the pipelines this process serves; without an index its pod's ordinal tells."""
 
     compared = frozenset({"index", "total"})
 
-    index: int = 0
-    total: int = 1
+    index: WholeNumber | None = None
+    total: Positive = Positive(1)
 
     def problems(self) -> list[tuple[str, str]]:
         """The index counts from 0."""
-        return [] if 0 <= self.index < self.total else [("index", "must be from 0 to total - 1")]
+        return [] if self.index is None or self.index < self.total else [("index", "must be from 0 to total - 1")]
+
+    def shard(self, environ: Mapping[str, str], *, index: int | None = None, total: int | None = None) -> Shard:
+        """The part to serve; ``index`` and ``total`` are from the command line and go first. Raises ConfigError."""
+        parts = self.total if total is None else total
+        chosen = next((i for i in (index, self.index, ordinal(environ)) if i is not None), None)
+        if parts == 1 and index is None and self.index is None:
+            return Shard()
+        if chosen is None:
+            hint = "give it, or --shard.index, or POD_NAME=name-N as a StatefulSet has it"
+            raise ConfigError([f"sharding.index: is missing, and total is {parts}; {hint}"])
+        if not 0 <= chosen < parts:
+            raise ConfigError([f"sharding.index: {chosen} is not from 0 to total - 1, which is {parts - 1}"])
+        return Shard(chosen, parts)
 
 
 class Config(_Section, frozen=True, kw_only=True):
@@ -166,11 +243,6 @@ class Config(_Section, frozen=True, kw_only=True):
     state: State | None = None
     stale_after: Interval = Interval(300)
     sharding: Sharding = Sharding()
-
-    def inactive(self) -> list[str]:
-        """The sections that are set and do nothing yet."""
-        alerting = ["alerting"] if self.alerting else []
-        return [*alerting, "sharding"] if self.sharding.total > 1 else alerting
 
     def problems(self) -> list[tuple[str, str]]:
         """At least one source, and no name twice."""

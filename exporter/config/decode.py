@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,8 @@ class _Checked(Protocol):
 
 
 _WRONG = object()
+_WORD = re.compile(r"[\w./-]{0,64}")
+_LONGEST_SENTENCE = 1000
 
 
 class Decoder:
@@ -44,7 +47,7 @@ class Decoder:
 
     def problem(self, path: str, sentence: str) -> None:
         """Note what is wrong at ``path``."""
-        self.problems.append(f"{path}: {sentence}" if path else sentence)
+        self.problems.append(_one_line(f"{path}: {sentence}" if path else sentence))
 
     def struct(self, path: str, raw: object, kind: type[T]) -> T | None:
         """Decode a mapping into the struct ``kind``; None if there is nothing to make one of.
@@ -65,14 +68,14 @@ class Decoder:
         if isinstance(name, str) and name in variants:
             return variants[name]
         known = " or ".join(sorted(variants))
-        self.problem(f"{path}.type", f"is missing; write {known}" if name is None else f"{name!r} is not {known}")
+        self.problem(f"{path}.type", f"is missing; write {known}" if name is None else f"{_shown(name)} is not {known}")
         return None
 
     def _fields(self, path: str, raw: dict[object, object], kind: type[T]) -> T:
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]
         for key in raw:
             if key not in fields:
-                self.problem(_join(path, str(key)), f"unknown key{_hint(str(key), fields)}")
+                self.problem(place(path, key), f"unknown key{_hint(shown_key(key), fields)}")
         values: dict[str, Any] = {}
         for key, field in fields.items():
             if raw.get(key) is not None:
@@ -111,9 +114,9 @@ class Decoder:
         return _WRONG if _WRONG in items else items
 
     def _choice(self, path: str, raw: object, choices: tuple[str, ...]) -> object:
-        if raw in choices:
+        if isinstance(raw, str) and raw in choices:
             return raw
-        self.problem(path, f"{raw!r} is not {' or '.join(choices)}")
+        self.problem(path, f"{_shown(raw)} is not {' or '.join(choices)}")
         return _WRONG
 
     def _scalar(self, path: str, raw: object, kind: Any) -> Any:  # noqa: ANN401
@@ -124,7 +127,8 @@ class Decoder:
         except msgspec.ValidationError as error:
             self.problem(path, _lower(str(error)))
         except ValueError as error:
-            self.problem(path, str(error))
+            told = _may_be_shown(raw) or issubclass(kind, dict)
+            self.problem(path, str(error) if told else f"expected one value, got {_describe(raw)}")
         return _WRONG
 
     def _parsed(self, raw: object, kind: type[_Parsed]) -> object:
@@ -132,8 +136,27 @@ class Decoder:
         return value.within(self._folder) if isinstance(value, FilePath) else value
 
 
+def place(path: str, key: object) -> str:
+    """Where a key of the mapping at ``path`` is, in words."""
+    return _join(path, shown_key(key))
+
+
+def shown_key(key: object) -> str:
+    """A key; of what is no plain word only the beginning, as in ``credentials:s3cret`` without its space."""
+    text = str(key)
+    word = _WORD.match(text)
+    beginning = word[0] if word else ""
+    return text if text and text == beginning else f"{beginning}…"
+
+
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
+
+
+def _one_line(sentence: str) -> str:
+    """The sentence with nothing in it that a terminal cannot show, or that would begin another line."""
+    text = sentence if len(sentence) <= _LONGEST_SENTENCE else f"{sentence[:_LONGEST_SENTENCE]}…"
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _hint(key: str, known: Mapping[str, object]) -> str:
@@ -141,9 +164,26 @@ def _hint(key: str, known: Mapping[str, object]) -> str:
     return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
 
 
+def _may_be_shown(raw: object) -> bool:
+    """Whether a sentence may repeat a value: keys and values in a wrong place may hold a secret."""
+    return all(isinstance(part, (str, int, float)) for part in (raw if isinstance(raw, list) else [raw]))
+
+
+def _shown(raw: object) -> str:
+    return repr(raw) if _may_be_shown(raw) else _describe(raw)
+
+
 def _describe(raw: object) -> str:
-    names = {dict: "keys and values", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
-    return names.get(type(raw), "a number")
+    names: dict[type, str] = {
+        dict: "keys and values",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        type(None): "nothing",
+        int: "a number",
+        float: "a number",
+    }
+    return names.get(type(raw), "a date, a set or bytes")
 
 
 def _lower(sentence: str) -> str:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from exporter.config import Config, SourceConfig
-from exporter.config.decode import Decoder
+from exporter.config.decode import Decoder, place, shown_key
 from exporter.errors import ConfigError
 
 _MERGE = "tag:yaml.org,2002:merge"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAMED = re.compile(r"(alias|tag handle|the tag) (['\"])(?!tag:yaml\.org,2002:python/).*", re.DOTALL)
+"""Names in YAML's own sentences; one may be a secret that was not quoted and begins with ``*`` or ``!``."""
+
+_MOST_VALUES = 100_000
+_MOST_BITS = 1024
 
 
 def load(
@@ -43,7 +49,7 @@ def parse(
     """The same for a text; relative paths in it start from ``folder``."""
     decoder = Decoder(folder=folder, variants={SourceConfig: kinds})
     try:
-        tree = _substitute(_yaml(text), "", environ, decoder)
+        tree = _substitute(yaml_tree(text), "", environ, decoder, count())
     except RecursionError as error:
         raise ConfigError(["the file is nested too deep, or an alias in it holds itself"]) from error
     config = decoder.struct("", {} if tree is None else tree, Config)
@@ -53,7 +59,17 @@ def parse(
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice instead of taking the last."""
+    """SafeLoader that refuses a key written twice instead of taking the last, and names the place of a bad value."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401
+        try:
+            value = super().construct_object(node, deep)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            problem = "a value that is not what its form or its tag says"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            raise yaml.MarkedYAMLError(problem="a number with too many digits", problem_mark=node.start_mark)
+        return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: list[object] = []
@@ -62,35 +78,49 @@ class _StrictLoader(yaml.SafeLoader):
                 continue
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"key {key!r} twice", problem_mark=key_node.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"key {shown_key(key)!r} twice", problem_mark=key_node.start_mark)
             seen.append(key)
         return super().construct_mapping(node, deep)
 
 
-def _yaml(text: str) -> object:
+def yaml_tree(text: str) -> object:
+    """A YAML text as values; a key written twice is an error. Raises ConfigError."""
     try:
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ConfigError([f"{place}not valid YAML: {error.problem}"]) from error
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ConfigError([f"{where}not valid YAML: {_NAMED.sub(_unnamed, error.problem or '')}"]) from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise ConfigError([f"not valid YAML: {type(error).__name__}"]) from error
 
 
-def _substitute(raw: Any, path: str, environ: Mapping[str, str], decoder: Decoder) -> Any:  # noqa: ANN401
-    """Replace ``${NAME}`` in every text of the tree; a name that is not set is a problem."""
+def _unnamed(match: re.Match[str]) -> str:
+    return f"{match[1]}; quote a text that begins with * or !"
+
+
+def _substitute(
+    raw: Any,  # noqa: ANN401
+    path: str,
+    environ: Mapping[str, str],
+    decoder: Decoder,
+    visited: Iterator[int],
+) -> Any:  # noqa: ANN401
+    """Replace ``${NAME}`` in every text of the tree; a name that is not set is a problem.
+
+    Each use of an alias counts as all that it stands for. Raises ConfigError if that is too much.
+    """
+    if next(visited) > _MOST_VALUES:
+        raise ConfigError([f"the file has more than {_MOST_VALUES:,} values; are aliases in it used too often?"])
     if isinstance(raw, dict):
         return {
-            key: _substitute(value, f"{path}.{key}" if path else str(key), environ, decoder)
-            for key, value in raw.items()
+            key: _substitute(value, place(path, key), environ, decoder, visited) for key, value in raw.items()
         }
     if isinstance(raw, list):
-        return [_substitute(item, f"{path}[{i}]", environ, decoder) for i, item in enumerate(raw)]
+        return [_substitute(item, f"{path}[{i}]", environ, decoder, visited) for i, item in enumerate(raw)]
     if not isinstance(raw, str):
         return raw
     for name in _VARIABLE.findall(raw):
         if name not in environ:
             decoder.problem(path, f"environment variable {name} is not set")
     return _VARIABLE.sub(lambda match: environ.get(match[1], match[0]), raw)
-

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 _DURATION = re.compile(
-    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?"
+    "".join(rf"(?:(\d{{1,15}}){unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
 )
 _DURATION_UNITS = (365 * 86400, 7 * 86400, 86400, 3600, 60, 1, 0.001)
-_SIZE = re.compile(r"(\d+)\s*([KMGT]i?B|B)?")
+_LONGEST_DURATION = 292 * 365 * 86400  # Prometheus' own limit, which every timer can hold
+_SIZE = re.compile(r"(\d{1,15})\s*([KMGT]i?B|B)?")
 _SIZE_UNITS = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 
 
@@ -25,7 +27,10 @@ class Duration(float):
             return cls(0)
         if not match or not raw:
             raise ValueError(f"{raw!r} is not a duration; write it as in Prometheus: 15s, 5m, 1h30m")
-        return cls(sum(int(n) * unit for n, unit in zip(match.groups(), _DURATION_UNITS, strict=True) if n))
+        seconds = sum(int(n) * unit for n, unit in zip(match.groups(), _DURATION_UNITS, strict=True) if n)
+        if seconds > _LONGEST_DURATION:
+            raise ValueError(f"{raw!r} is too long; 292y at most")
+        return cls(seconds)
 
     def __str__(self) -> str:
         return f"{float(self):g}s"
@@ -58,16 +63,32 @@ class Name(str):
         return cls(raw)
 
 
-class Concurrency(int):
-    """How many requests may be under way at once."""
+class WholeNumber(int):
+    """A number from ``least`` to ``most``."""
+
+    least: ClassVar[int] = 0
+    most: ClassVar[int] = 1_000_000
 
     @classmethod
-    def parse(cls, raw: object) -> Concurrency:
-        """Raise ValueError with a sentence if ``raw`` is not from 1 to 1000."""
+    def parse(cls, raw: object) -> Self:
+        """Raise ValueError with a sentence if ``raw`` is no such number."""
         text = str(raw)
-        if isinstance(raw, bool) or not text.isdecimal() or not 1 <= int(text) <= 1000:
-            raise ValueError(f"{raw!r} is not a whole number from 1 to 1000")
+        if isinstance(raw, bool) or not text.isdecimal() or len(text) > 18 or not cls.least <= int(text) <= cls.most:
+            raise ValueError(f"{raw!r} is not a whole number from {cls.least} to {cls.most}")
         return cls(text)
+
+
+class Concurrency(WholeNumber):
+    """How much may be under way at once."""
+
+    least = 1
+    most = 1000
+
+
+class Positive(WholeNumber):
+    """A number of things of which there is at least one."""
+
+    least = 1
 
 
 class Size(int):
@@ -89,7 +110,7 @@ class Pattern:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._regex = re.compile(text)
+        self._regex = re.compile(text, re.DOTALL)  # as Prometheus: a name with a line break is a name
 
     @classmethod
     def parse(cls, raw: object) -> Pattern:
@@ -174,10 +195,15 @@ class FilePath(str):
     @classmethod
     def parse(cls, raw: object) -> FilePath:
         """Raise ValueError with a sentence if ``raw`` is no text."""
-        if not isinstance(raw, str) or not raw or "\0" in raw:
+        if not isinstance(raw, str) or not raw or "\0" in raw or not _can_be_written(raw):
             raise ValueError(f"{raw!r} is not the path of a file")
         return cls(raw)
 
     def within(self, folder: Path) -> FilePath:
         """The same file as seen from anywhere."""
         return FilePath(folder / self)
+
+
+def _can_be_written(text: str) -> bool:
+    """Whether UTF-8 can hold it; YAML's ``"\\ud800"`` is half a character."""
+    return not any("\ud800" <= c <= "\udfff" for c in text)

@@ -55,6 +55,7 @@ class SourceHistory:
         self.gaps = 0
         self.as_of: float | None = None
         self._begun = False
+        self._reopened_at: float | None = None
         self._gone: dict[str, PipelineHistory] = {}
 
     def saved(self) -> SavedSource:
@@ -70,6 +71,10 @@ class SourceHistory:
             durations = self.durations[dimension, status] = Durations()
             durations.counts, durations.total = counts, total
 
+    def reopened(self) -> None:
+        """The source is read by a new reader, which may choose other pipelines: those are old, whenever they appear."""
+        self._reopened_at = self.as_of
+
     def snapshot(self, snapshot: Snapshot) -> None:
         """Take in what a poll found: new pipelines, pipelines that wait for their history, pipelines gone."""
         for pipeline in snapshot.changed:
@@ -78,6 +83,7 @@ class SourceHistory:
             self._set_aside(gone)
         if snapshot.whole:
             self._begun = True
+            self._reopened_at = None
             self.as_of = max(snapshot.as_of, self.as_of or snapshot.as_of)
 
     def read(self, read: HistoryRead) -> bool:
@@ -137,11 +143,16 @@ class SourceHistory:
     def _new(self, pipeline: Pipeline, as_of: float) -> PipelineHistory:
         if (known := self._gone.pop(pipeline.id, None)) is not None:
             return known
-        if self._begun:
+        if self._begun and not self._was_there(pipeline):
             return PipelineHistory(counts_from=None, initial=None)
         statuses = (pipeline.statuses.get(dimension.name) for dimension in self.dimensions)
         initial = state((s.value if s else None for s in statuses), has_error=pipeline.error is not None)
         return PipelineHistory(counts_from=as_of, initial=initial)
+
+    def _was_there(self, pipeline: Pipeline) -> bool:
+        """Whether a pipeline was there while the source was read before, and was only not chosen."""
+        before, created = self._reopened_at, pipeline.created_at
+        return before is not None and created is not None and created <= before
 
     def _observe(self, left: Left) -> None:
         key = (left.dimension, left.status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from exporter.history.source import BUCKETS, Durations
 from exporter.metrics.family import Family, PipelineView, SourceView, family
@@ -101,28 +101,25 @@ def _seconds(view: PipelineView) -> Sequence[str]:
         for index, status, start in view.history.open:
             seconds[index, status] = seconds.get((index, status), 0.0) + max(0.0, view.shown_until - start)
     return [
-        f"{_stay_labels(view, index, status)}}} {value:.3f}\n"
+        f"{_stay_end(view.dimensions[index].name, status).decode()}{value:.3f}\n"
         for (index, status), value in seconds.items()
         if frozen or (index, status) not in moving
     ]
 
 
-def stays(name: str, shared: str, view: PipelineView) -> tuple[Stay, ...]:
-    """The stays whose time goes on with every good poll: line without value, seconds so far, and from when on."""
+def stays(view: PipelineView) -> tuple[Stay, ...]:
+    """The stays whose time goes on with every good poll: labels, seconds so far, and from when on they grow."""
     if view.history.frozen_at is not None:
         return ()
     return tuple(
-        (
-            f"{name}{{{shared}{_stay_labels(view, index, status)}}} ".encode(),
-            view.history.seconds.get((index, status), 0.0),
-            start,
-        )
+        (_stay_end(view.dimensions[index].name, status), view.history.seconds.get((index, status), 0.0), start)
         for index, status, start in view.history.open
     )
 
 
-def _stay_labels(view: PipelineView, index: int, status: str) -> str:
-    return f',dimension="{view.dimensions[index].name}",status="{escape(status)}"'
+@lru_cache(maxsize=1024)
+def _stay_end(dimension: str, status: str) -> bytes:
+    return f',dimension="{dimension}",status="{escape(status)}"}} '.encode()
 
 
 _HEALTH = _Choice("health", HEALTHS)

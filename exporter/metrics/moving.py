@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import TypeAlias
 
 from exporter.metrics.exposition import Piece
 
 Stay: TypeAlias = tuple[bytes, float, float]
-"""A line without its value, the seconds so far, and the time from which on they grow."""
+"""What follows the labels that a pipeline's lines share, the seconds so far, and the time from which on they grow."""
+
+Stays: TypeAlias = tuple[bytes, tuple[Stay, ...]]
 
 _OBJECTS = 512
 
@@ -18,18 +20,18 @@ class Moving:
     """The open stays of a source's pipelines, written for one time after another."""
 
     def __init__(self) -> None:
-        self._stays: dict[str, tuple[Stay, ...]] = {}
+        self._stays: dict[str, Stays] = {}
         self._written: tuple[float, list[Piece]] | None = None
 
     @property
     def series(self) -> int:
         """How many lines there are."""
-        return sum(map(len, self._stays.values()))
+        return sum(len(stays) for _, stays in self._stays.values())
 
-    def put(self, key: str, stays: tuple[Stay, ...]) -> None:
-        """Take in the stays of a pipeline."""
-        if self._stays.get(key) != stays:
-            self._stays[key] = stays
+    def put(self, key: str, head: bytes, stays: tuple[Stay, ...]) -> None:
+        """Take in the stays of a pipeline; ``head`` is what its lines begin with."""
+        if self._stays.get(key) != (head, stays):
+            self._stays[key] = (head, stays)
             self._written = None
 
     def drop(self, key: str) -> None:
@@ -49,6 +51,7 @@ class Moving:
             yield Piece(_lines(part, now))
 
 
-def _lines(part: list[tuple[Stay, ...]], now: float) -> Iterator[bytes]:
-    for line, seconds, start in chain.from_iterable(part):
-        yield b"%b%.3f\n" % (line, seconds + (now - start if now > start else 0.0))
+def _lines(part: list[Stays], now: float) -> Iterator[bytes]:
+    for head, stays in part:
+        for end, seconds, start in stays:
+            yield b"%b%b%.3f\n" % (head, end, seconds + (now - start if now > start else 0.0))

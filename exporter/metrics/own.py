@@ -25,6 +25,7 @@ from exporter.metrics.text import Format
 M = TypeVar("M", bound=MetricWrapperBase)
 
 _TASK_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+_DELAY_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 _RENDER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -37,6 +38,13 @@ class OwnMetrics:
         self._registry = CollectorRegistry()
         self._metrics: list[MetricWrapperBase] = []
         self.families: list[tuple[str, str, str, tuple[str, ...]]] = []
+        self._about_sources()
+        self._about_requests()
+        self._about_alerts()
+        self._about_the_process()
+        self._about_the_page()
+
+    def _about_sources(self) -> None:
         self.source_up = self._gauge("source_up", "1 if the last read of the statuses worked.", "source")
         self.source_pipelines = self._gauge("source_pipelines", "Pipelines exported.", "source")
         self.poll_interval = self._gauge(
@@ -51,6 +59,8 @@ class OwnMetrics:
         self.durations = self._histogram(
             "task_duration_seconds", "How long a run of the task took.", _TASK_BUCKETS, "source", "task"
         )
+
+    def _about_requests(self) -> None:
         self.requests = self._counter(
             "api_requests_total",
             "Requests to the control plane; code is the HTTP status, or the reason why there is none.",
@@ -67,6 +77,8 @@ class OwnMetrics:
             "source",
             "dimension",
         )
+
+    def _about_alerts(self) -> None:
         self.notifications = self._counter(
             "notifications_total",
             "Alerts posted to an Alertmanager, those of posts that failed included.",
@@ -84,6 +96,8 @@ class OwnMetrics:
             "notifications_queue_length", "Alerts that wait to be posted.", "alertmanager"
         )
         self.firing = self._gauge("alerts_firing", "Alerts of the bridge that fire.", "alertname")
+
+    def _about_the_process(self) -> None:
         self.reload_successful = self._gauge(
             "config_last_reload_successful", "1 if the last load of the config file worked."
         )
@@ -94,18 +108,33 @@ class OwnMetrics:
             "state_last_write_successful",
             "0 while the state file cannot be written and the exporter goes on from memory.",
         )
+        self.shard_index = self._gauge("shard_index", "Which part of the pipelines this process serves, from 0.")
+        self.shard_total = self._gauge("shards", "Into how many parts the pipelines are divided.")
+        self.loop_delay = self._histogram(
+            "event_loop_delay_seconds", "How late the event loop was, ten times a second.", _DELAY_BUCKETS
+        )
+        self.restarts = self._counter(
+            "part_restarts_total", "Times that a part of the exporter failed unexpectedly and began again.", "part"
+        )
+        build = self._gauge("build_info", "The exporter's version; always 1.", "version", "python_version")
+        build.labels(__version__, platform.python_version()).set(1)
+
+    def _about_the_page(self) -> None:
         self.exposition_bytes = self._gauge("exposition_bytes", "Size of the text page before compression.")
         self.exposition_series = self._gauge("exposition_series", "Number of samples on the page.")
         self.render_duration = self._histogram(
             "render_duration_seconds", "How long the page took to put together after a change.", _RENDER_BUCKETS
         )
-        build = self._gauge("build_info", "The exporter's version; always 1.", "version", "python_version")
-        build.labels(__version__, platform.python_version()).set(1)
 
     def loaded(self) -> None:
         """Note that the config file was loaded."""
         self.reload_successful.set(1)
         self.reload_time.set(time.time())
+
+    def sharded(self, index: int, total: int) -> None:
+        """Note which part of the pipelines is served."""
+        self.shard_index.set(index)
+        self.shard_total.set(total)
 
     def forget(self, source: str) -> None:
         """Drop every series of a source that is no longer read."""

@@ -64,7 +64,7 @@ class Section:
         shared = label_pairs(tuple(zip(PIPELINE_LABELS, values, strict=True)))
         self._pipelines.put(pipeline_id, shared, view)
         if self._with_stays:
-            self._moving.put(pipeline_id, stays(SECONDS, shared, view))
+            self._moving.put(pipeline_id, f"{SECONDS}{{{shared}".encode(), stays(view))
 
     def pieces(self, family: str) -> Iterable[Piece]:
         """The sample lines of one family; the open stays at the time of the last good poll."""

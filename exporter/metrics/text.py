@@ -35,8 +35,15 @@ def label_pairs(labels: Labels) -> str:
 
 
 def number(value: float) -> str:
-    """A sample's value; whole numbers without a fraction."""
-    return str(int(value)) if value == int(value) else repr(value)
+    """A sample's value; whole numbers without a fraction.
+
+    >>> number(2.0), number(0.5), number(float("inf")), number(float("nan"))
+    ('2', '0.5', '+Inf', 'NaN')
+    """
+    try:
+        return str(int(value)) if value == int(value) else repr(value)
+    except (OverflowError, ValueError):
+        return "NaN" if value != value else "+Inf" if value > 0 else "-Inf"
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from exporter.config import SourceConfig
+from exporter.config.shard import Shard
 from exporter.errors import SourceError
 from exporter.model import Dimension, Fact, LogPosition
 
@@ -73,9 +74,12 @@ class Source(Protocol):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A row of the table of kinds: all that the program knows of a kind of control plane."""
+    """A row of the table of kinds: all that the program knows of a kind of control plane.
+
+    ``open`` gives a source that reads a shard's part of the pipelines.
+    """
 
     name: str
     dimensions: tuple[Dimension, ...]
     config: type[SourceConfig]
-    open: Callable[[Any, Observer], Source]
+    open: Callable[[Any, Observer, Shard], Source]

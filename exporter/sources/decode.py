@@ -10,6 +10,8 @@ from exporter.errors import BadResponse
 
 T = TypeVar("T")
 
+_MOST = 2**63 - 1
+
 
 class Identity(msgspec.Struct, frozen=True):
     """The least that can be known of an element that cannot be read."""
@@ -40,6 +42,11 @@ def decode_list(body: bytes | msgspec.Raw, kind: type[T], endpoint: str) -> tupl
     if bad and not good:
         raise BadResponse(f"{endpoint}: no element has the shape that the API documents")
     return good, bad
+
+
+def counted(raw: object) -> int | None:
+    """A number of things; None for what is none: JSON has numbers so long that no reader of metrics takes them."""
+    return raw if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw <= _MOST else None
 
 
 def _one_by_one(elements: list[msgspec.Raw], kind: type[T]) -> tuple[list[T], list[Identity]]:

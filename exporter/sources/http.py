@@ -18,6 +18,7 @@ from exporter.config import SourceConfig
 from exporter.errors import BadResponse, SourceError, TooLarge
 from exporter.http.client import open_client
 from exporter.http.credentials import Credentials
+from exporter.http.dates import parse_http_date
 from exporter.http.failures import decoded, refused, translated
 from exporter.sources.base import Observer
 from exporter.sources.retry import ATTEMPTS, is_passing, wait_after
@@ -26,6 +27,7 @@ from exporter.sources.servertime import ServerTime
 Params = Mapping[str, str | int]
 
 _LARGEST_PIECE = 64 * 1024
+_FARTHEST_CLOCK_SECONDS = 86_400.0
 
 class Answer(msgspec.Struct, frozen=True):
     """A whole answer: status, headers, decoded body, and the server's time when it was asked."""
@@ -149,7 +151,7 @@ class ApiClient:
             async with asyncio.timeout(self._config.timeout):
                 sent = time.time()
                 response = await stack.enter_async_context(self._open(endpoint, params, path))
-                self.time.observe(response.headers.get("date"), sent=sent, received=time.time())
+                self._learn_time(response, sent)
                 if response.status_code != 200:
                     raise await refused(response, endpoint)
         asked_at = self.time.at(sent)
@@ -179,11 +181,18 @@ class ApiClient:
     ) -> Answer:
         sent = time.time()
         async with self._open(endpoint, params, path) as response:
-            self.time.observe(response.headers.get("date"), sent=sent, received=time.time())
+            self._learn_time(response, sent)
             if response.status_code not in accept:
                 raise await refused(response, endpoint)
             body = await self._body(response, endpoint)
         return Answer(response.status_code, response.headers, body, self.time.at(sent))
+
+    def _learn_time(self, response: httpx.Response, sent: float) -> None:
+        """Learn the server's time from an answer, unless it is so far off that it can be no clock's."""
+        date = response.headers.get("date")
+        seconds = parse_http_date(date)
+        if seconds is not None and abs(seconds - sent) <= _FARTHEST_CLOCK_SECONDS:
+            self.time.observe(date, sent=sent, received=time.time())
 
     def _open(
         self, endpoint: str, params: Params | None, path: Mapping[str, str]
@@ -193,14 +202,21 @@ class ApiClient:
         return self._client.stream("GET", url, params=params, headers=headers, extensions=self._extensions)
 
     async def _body(self, response: httpx.Response, endpoint: str) -> bytes:
+        """All of it, or nothing: a failure lives on for a while with all that its frames hold, so they let go of it."""
         chunks: list[bytes] = []
+        try:
+            await self._collect(response, endpoint, chunks)
+            return b"".join(chunks)
+        finally:
+            chunks.clear()
+
+    async def _collect(self, response: httpx.Response, endpoint: str, chunks: list[bytes]) -> None:
         size = 0
         async for chunk in decoded(response, self._config.max_response_bytes + 1):
             size += len(chunk)
             if size > self._config.max_response_bytes:
                 raise TooLarge(f"{endpoint}: the body is larger than {self._config.max_response_bytes} bytes")
             chunks.append(chunk)
-        return b"".join(chunks)
 
 
 @contextlib.contextmanager

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ExceptionHandler, Receive, Scope, Send
 
-from exporter import __version__
 from exporter.metrics.exposition import CONTENT_TYPES
 from exporter.metrics.publish import Publisher
+from exporter.web.api import PREFIX, Api
+from exporter.web.api import json as json_answer
+from exporter.web.board import Board, EmptyBoard
 from exporter.web.negotiate import accepts_gzip, choose_format
-
-_INDEX = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>pipeline-exporter</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:40em;margin:3em auto;padding:0 1em}}
-:root{{color-scheme:light dark}}code{{font-size:.95em}}</style></head>
-<body><h1>pipeline-exporter</h1>
-<p>Prometheus exporter for the control planes of data pipelines, version {version}.</p>
-<ul>{links}</ul></body></html>
-"""
+from exporter.web.pages import Pages
 
 
 class Status(Protocol):
@@ -55,9 +48,16 @@ class PiecesResponse(Response):
 
 
 def create_app(
-    publisher: Publisher, status: Status, *, telemetry_path: str = "/metrics", enable_lifecycle: bool = False
+    publisher: Publisher,
+    status: Status,
+    board: Board | None = None,
+    *,
+    telemetry_path: str = "/metrics",
+    enable_lifecycle: bool = False,
 ) -> Starlette:
-    """All endpoints; the metrics page is served at ``telemetry_path``."""
+    """All endpoints; the metrics page is served at ``telemetry_path``, whatever else would be there."""
+    shown = board or EmptyBoard()
+    pages = Pages(shown, [telemetry_path, "/-/healthy", "/-/ready", "/config", "/api/v1/pipelines"])
 
     async def metrics(request: Request) -> Response:
         format = choose_format(request.headers.get("accept", ""))
@@ -82,21 +82,27 @@ def create_app(
         return PlainTextResponse(f"{problem}\n" if problem else "", status_code=500 if problem else 200)
 
     routes: list[BaseRoute] = [
-        Route("/", _index([telemetry_path, "/-/healthy", "/-/ready"])),
         Route(telemetry_path, metrics),
         Route("/-/healthy", healthy),
         Route("/-/ready", ready),
+        *Api(shown).routes(),
+        *pages.routes(),
     ]
     if enable_lifecycle:
         routes.append(Route("/-/reload", reload, methods=["POST", "PUT"]))
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, exception_handlers={HTTPException: _explain(pages)})
 
 
-def _index(paths: Iterable[str]) -> Callable[[Request], Awaitable[Response]]:
-    links = "".join(f'<li><a href="{html.escape(path)}"><code>{html.escape(path)}</code></a></li>' for path in paths)
-    page = _INDEX.format(version=__version__, links=links)
+def _explain(pages: Pages) -> ExceptionHandler:
+    """Answers for what cannot be served, in the words of whoever asks: JSON for the API, a page for people."""
 
-    async def index(request: Request) -> Response:
-        return HTMLResponse(page)
+    def explain(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        if request.url.path.startswith(PREFIX):
+            return json_answer({"error": error.detail}, status=error.status_code, headers=dict(error.headers or {}))
+        if error.status_code == 405:
+            return PlainTextResponse(error.detail, error.status_code, error.headers)
+        return pages.problem(request, error)
 
-    return index
+    return explain

@@ -9,21 +9,33 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from exporter.web.connection import Connection, Limits
+from exporter.web.listener import Listener
+from exporter.web.watched import CurrentContext, WatchedConfig
+
 _BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
-    """uvicorn that leaves signals to its owner."""
+    """uvicorn that leaves signals to its owner, and takes from a client no more than ``limits`` say.
 
-    def __init__(self, app: ASGIApp) -> None:
+    With ``watched`` settings that have TLS it speaks TLS; every connection begins with those that hold then.
+    """
+
+    def __init__(self, app: ASGIApp, *, watched: WatchedConfig | None = None, limits: Limits | None = None) -> None:
+        self._watched = watched or WatchedConfig()
+        self._limits = limits or Limits()
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Connection,
+                ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_keep_alive=75,
+                h11_max_incomplete_event_size=self._limits.head_bytes,
+                timeout_keep_alive=self._limits.idle_seconds,
                 timeout_graceful_shutdown=3,
             )
         )
@@ -32,6 +44,25 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave them alone."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        context = CurrentContext.of(self._watched) if self._watched.tls else None
+        connections = self.server_state.connections
+        self.servers = [
+            Listener(sock, self._connection, open_connections=connections, context=context, limits=self._limits)  # type: ignore[misc]
+            for sock in sockets or ()
+        ]
+        self.started = True
+
+    def _connection(self) -> Connection:
+        return Connection(
+            config=self.config,
+            server_state=self.server_state,
+            app_state={},
+            limits=self._limits,
+            admits=self._watched.current().config.tls_server_config.admits,
+        )
 
 
 def listen(address: str) -> socket.socket:
@@ -56,9 +87,10 @@ def _bind(family: int, host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
 
 
-def url_of(sock: socket.socket) -> str:
+def url_of(sock: socket.socket, *, tls: bool = False) -> str:
     """The address of a listening socket as a URL that opens on this machine."""
+    scheme = "https" if tls else "http"
     host, port = sock.getsockname()[:2]
     if host in ("::", "0.0.0.0"):
         host = "localhost"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import ASGIApp
 
 from exporter.config.file import parse
+from exporter.config.shard import Shard
 from exporter.errors import SourceError
 from exporter.metrics.page import Page
 from exporter.model import Fact
@@ -49,7 +50,7 @@ class Reading:
 
     def __init__(self, config: CalyptiaConfig) -> None:
         self.facts = SourceFacts("edge", kind="calyptia", dimensions=KIND.dimensions)
-        self.source = CalyptiaSource(config, self)
+        self.source = CalyptiaSource(config, self, Shard())
         self.failures: list[SourceError] = []
         self.delivered: list[Fact] = []
         self.unknown: Counter[str] = Counter()

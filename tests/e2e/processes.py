@@ -25,9 +25,10 @@ sources:
 """
 
 
-def command(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run a command of the exporter to its end."""
-    return subprocess.run([*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=timeout)
+def command(*arguments: str, timeout: float = 60, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the exporter to its end, with these variables in its environment."""
+    env = {**os.environ, **environ}
+    return subprocess.run([*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=timeout, env=env)
 
 
 @contextlib.asynccontextmanager

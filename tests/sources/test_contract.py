@@ -14,6 +14,7 @@ import pytest
 
 from exporter import errors
 from exporter.config.file import parse
+from exporter.config.shard import Shard
 from exporter.errors import SourceError
 from exporter.model import Fact, Snapshot
 from exporter.sources.base import Source
@@ -130,7 +131,7 @@ async def opened(kind: str, play: Play) -> AsyncIterator[Opened]:
         config_types = {name: row.config for name, row in KINDS.items()}
         config = parse(json.dumps({"sources": [keys]}), config_types, environ={}, folder=Path())
         record = Record()
-        source = KINDS[kind].open(config.sources[0], record)
+        source = KINDS[kind].open(config.sources[0], record, Shard())
         try:
             yield Opened(server, source, record, saying_json(200, example.empty))
         finally:
@@ -201,7 +202,7 @@ async def test_nobody_is_there(kind: str) -> None:
     """A refused connection is a failed connection."""
     async with opened(kind, silence) as it:
         pass
-    source = KINDS[kind].open(it.source._config, it.record)  # type: ignore[attr-defined]
+    source = KINDS[kind].open(it.source._config, it.record, Shard())  # type: ignore[attr-defined]
     it = Opened(it.server, source, it.record, it.empty)
     await fails(it, errors.ConnectionFailed)
     await source.aclose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from exporter.config import Selection, SourceConfig
-from exporter.config.units import FilePath, Secret
+from exporter.config.units import FilePath, Secret, WholeNumber
 from exporter.sources.calyptia.token import project_of
 
 _SCHEMES = ("project_token", "project_token_file", "authorization")
@@ -25,16 +25,11 @@ class ProjectId(str):
             raise ValueError(f"{raw!r} is not the id of a project, which is a UUID") from None
 
 
-class PageSize(int):
+class PageSize(WholeNumber):
     """How many pipelines are asked for at a time."""
 
-    @classmethod
-    def parse(cls, raw: object) -> PageSize:
-        """Raise ValueError with a sentence if ``raw`` is not from 1 to 10000."""
-        text = str(raw)
-        if isinstance(raw, bool) or not text.isdecimal() or not 1 <= int(text) <= 10_000:
-            raise ValueError(f"{raw!r} is not a whole number from 1 to 10000")
-        return cls(text)
+    least = 1
+    most = 10_000
 
 
 class CalyptiaConfig(SourceConfig, frozen=True, kw_only=True):

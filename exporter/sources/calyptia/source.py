@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from exporter.config import Authorization
+from exporter.config.shard import Shard
 from exporter.errors import BadResponse, Unauthorized
 from exporter.http.credentials import Credentials
 from exporter.model import Pipeline, Snapshot
@@ -52,8 +53,9 @@ class CalyptiaSource:
     A quiet project costs one request for the core instances and one for each of them per ``page_size`` pipelines.
     """
 
-    def __init__(self, config: CalyptiaConfig, observer: Observer) -> None:
+    def __init__(self, config: CalyptiaConfig, observer: Observer, shard: Shard) -> None:
         self._config = config
+        self._shard = shard
         self._observer = observer
         self._token = _project_token(config)
         self._client = ApiClient(config, observer, credentials=self._token)
@@ -117,7 +119,7 @@ class CalyptiaSource:
             for instance, pages in found
             for page in pages
             for row in page.items
-            if self._config.pipelines.chooses(row.name)
+            if self._config.pipelines.chooses(row.name) and self._shard.owns(row.id)
         }
 
     def _still_served(self, unreadable: Sequence[Identity], placed: Mapping[str, Placed]) -> dict[str, Placed]:

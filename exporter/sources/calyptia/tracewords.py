@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TypeGuard
 
@@ -22,12 +21,15 @@ _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _DURATION = re.compile(rf"([+-]?)((?:{_PART.pattern})+)")
 _NANOSECOND = 1e-9
 _LONGEST_LAG_SECONDS = 86400.0
+_LONGEST_DURATION_TEXT = 64
+_MOST_NANOSECONDS = 2.0**63
+_LAST_MOMENT = 253402300799.0  # of the year 9999
 
 
 def session(row: TraceSessionRow, now: float) -> TraceSession:
     """A session at the control plane's time ``now``; it is active to the last moment of its lifespan."""
     begun, lifespan = parse_time(row.created_at), duration(row.lifespan)
-    ends_at = None if begun is None or lifespan is None else begun + lifespan
+    ends_at = None if begun is None or lifespan is None else begun + max(0.0, lifespan)
     return TraceSession(row.id, ends_at, active=ends_at is not None and ends_at >= now)
 
 
@@ -44,17 +46,23 @@ def record(row: TraceRow, now: float) -> TraceRecord:
 
 
 def duration(raw: str | int | float | None) -> float | None:
-    """Seconds of a lifespan: a Go duration, or a number of nanoseconds; None if it is neither.
+    """Seconds of a lifespan: a Go duration, or a number of nanoseconds; None if it is neither, or too long for Go.
 
     >>> duration("1h30m0.5s")
     5400.5
     """
-    if not isinstance(raw, str):
-        return None if raw is None or not math.isfinite(raw) else raw * _NANOSECOND
-    match = _DURATION.fullmatch(raw.strip())
+    if isinstance(raw, str):
+        return _go_duration(raw.strip())
+    return None if raw is None or not abs(raw) <= _MOST_NANOSECONDS else raw * _NANOSECOND
+
+
+def _go_duration(text: str) -> float | None:
+    match = _DURATION.fullmatch(text) if len(text) <= _LONGEST_DURATION_TEXT else None
     if match is None:
-        return 0.0 if raw.strip() == "0" else None
+        return 0.0 if text == "0" else None
     seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(match[2]))
+    if seconds > _MOST_NANOSECONDS * _NANOSECOND:
+        return None
     return -seconds if match[1] == "-" else seconds
 
 
@@ -65,9 +73,7 @@ def moment(raw: object) -> float | None:
             raw = float(raw)
         except ValueError:
             return parse_time(str(raw))
-    if not _is_number(raw) or not math.isfinite(raw) or raw <= 0:
-        return None
-    return float(raw)
+    return float(raw) if _is_number(raw) and 0 < raw <= _LAST_MOMENT else None
 
 
 def _is_whole(raw: object) -> TypeGuard[int]:

@@ -20,6 +20,7 @@ from exporter.model import (
 )
 from exporter.sources.calyptia.kubernetes import origin_of, reason_of
 from exporter.sources.calyptia.wire import ConfigStamp, CoreInstance, KubeEvent, Row, StatusRow
+from exporter.sources.decode import counted
 from exporter.sources.labels import label_text
 
 DEPLOYMENT = "deployment"
@@ -62,7 +63,7 @@ def pipeline(row: Row, instance_status: str | None) -> Pipeline:
         platform_version=image_tag(row.image),
         created_at=parse_time(row.created_at),
         error=deployment_error(row, status),
-        replicas=row.replicas_count,
+        replicas=counted(row.replicas_count),
         checks=_checks(row),
         config_changed_at=_newest_config(row),
     )
@@ -166,9 +167,10 @@ def _behind(at: float, last: Event | None) -> float:
 
 
 def _checks(row: Row) -> Checks | None:
-    if row.checks_total is None:
+    total = counted(row.checks_total)
+    if total is None:
         return None
-    return Checks(row.checks_total, row.checks_ok or 0, row.checks_running or 0)
+    return Checks(total, counted(row.checks_ok) or 0, counted(row.checks_running) or 0)
 
 
 def _newest_config(row: Row) -> float | None:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from exporter.config import Selection, SourceConfig
-from exporter.config.units import Concurrency
+from exporter.config.units import Concurrency, WholeNumber
 
 
-class LineCount(int):
+class LineCount(WholeNumber):
     """How many lines are kept."""
 
-    @classmethod
-    def parse(cls, raw: object) -> LineCount:
-        """Raise ValueError with a sentence if ``raw`` is not from 0 to 1000."""
-        text = str(raw)
-        if isinstance(raw, bool) or not text.isdecimal() or int(text) > 1000:
-            raise ValueError(f"{raw!r} is not a whole number from 0 to 1000")
-        return cls(text)
+    most = 1000
 
 
 class Logs(Selection, frozen=True, kw_only=True):

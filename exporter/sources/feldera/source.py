@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 
+from exporter.config.shard import Shard
 from exporter.errors import BadResponse, NotFound, SourceError
 from exporter.model import Pipeline, PlatformRead, Snapshot
 from exporter.sources.base import Observer, Run, Task
@@ -26,6 +27,7 @@ _PLATFORM_SECONDS = 60.0
 _CONFIG_SECONDS = 3600.0
 _LOGS_SECONDS = 1.0
 _PART = 250  # pipelines handed over at a time, so that a large answer does not hold the event loop
+_COMPARED = 2500  # and compared at a time
 
 
 class FelderaSource:
@@ -35,8 +37,9 @@ class FelderaSource:
     give their statuses, and a history made of what the polls see.
     """
 
-    def __init__(self, config: FelderaConfig, observer: Observer) -> None:
+    def __init__(self, config: FelderaConfig, observer: Observer, shard: Shard) -> None:
         self._config = config
+        self._shard = shard
         self._observer = observer
         self._client = ApiClient(config, observer)
         self._rows: dict[str, Row] = {}
@@ -67,16 +70,30 @@ class FelderaSource:
         listed, unreadable = decode_list(answer.body, Row, LIST)
         if unreadable:
             run.fail(BadResponse(f"{LIST}: {len(unreadable)} pipelines cannot be read"))
-        rows = {row.id: row for row in listed if self._config.pipelines.chooses(row.name)}
+        await asyncio.sleep(0)
+        rows = await self._ours(listed)
         rows |= self._still_served(unreadable, rows)
         before = self._rows.copy()
         self._replace(rows)
-        changed = [row for key, row in rows.items() if before.get(key) != row]
+        changed = [row for key, row in rows.items() if before.get(key) is not row]
         await self._deliver(run, changed, before, answer.asked_at)
         removed = tuple(translate.identity(row) for key, row in before.items() if key not in rows)
         run.deliver(Snapshot(answer.asked_at, removed=removed))
         if self._logs:
             self._logs.choose(before)
+
+    async def _ours(self, listed: Sequence[Row]) -> dict[str, Row]:
+        """The rows to serve, by id; one that is equal to the one known stays the same object, which is kept anyway."""
+        rows: dict[str, Row] = {}
+        for part in _parts(listed, size=_COMPARED):
+            for row in filter(self._is_ours, part):
+                known = self._rows.get(row.id)
+                rows[row.id] = known if known == row else row
+            await asyncio.sleep(0)
+        return rows
+
+    def _is_ours(self, row: Row) -> bool:
+        return self._config.pipelines.chooses(row.name) and self._shard.owns(translate.identity(row))
 
     def _replace(self, rows: Mapping[str, Row]) -> None:
         """Take over the new rows, in place: the reader of histories looks at the same ones."""
@@ -131,6 +148,6 @@ class FelderaSource:
             raise
 
 
-def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    for start in range(0, len(rows), _PART):
-        yield rows[start : start + _PART]
+def _parts(rows: Sequence[Row], size: int = _PART) -> Iterator[Sequence[Row]]:
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

@@ -15,6 +15,7 @@ from exporter.model import (
     Status,
     parse_time,
 )
+from exporter.sources.decode import counted
 from exporter.sources.feldera.wire import (
     ClusterHealth,
     ConnectorStats,
@@ -80,6 +81,7 @@ _RESOURCES_HEALTH: dict[str, Health] = {
 _RUNTIME_HEALTH: dict[str, Health] = {"Running": "healthy", "Unavailable": "unhealthy"}
 _HEALTHY_IF_WANTED = frozenset({"Paused", "Standby"})
 _LONGEST_MESSAGE = 8192
+_LONGEST_VERSION = 128
 
 
 def pipeline(row: Row) -> Pipeline:
@@ -96,7 +98,7 @@ def pipeline(row: Row) -> Pipeline:
         statuses=statuses,
         desired=wanted,
         health=health(statuses, wanted, has_error=row.deployment_error is not None),
-        platform_version=row.platform_version or "",
+        platform_version=(row.platform_version or "")[:_LONGEST_VERSION],
         created_at=parse_time(row.created_at),
         error=deployment_error(row.deployment_error),
         connector_errors=_connector_errors(row),
@@ -199,5 +201,4 @@ def _statuses(row: Row) -> dict[str, Status]:
 def _connector_errors(row: Row) -> int | None:
     details = row.deployment_runtime_status_details
     stats = details.connector_stats if isinstance(details, RuntimeDetails) else None
-    errors = stats.num_errors if isinstance(stats, ConnectorStats) else None
-    return errors if isinstance(errors, int) and not isinstance(errors, bool) else None
+    return counted(stats.num_errors) if isinstance(stats, ConnectorStats) else None

@@ -66,14 +66,10 @@ class LogFollower:
         for key in self._chosen:
             if key not in self._followed:
                 self._follow(run, self._rows[key])
-        crashed = [one for one in self._followed.values() if one.task.done()]
         for followed in self._followed.values():
             self._hand_over(run, followed.stream)
         self._doubt()
-        for followed in crashed:
-            followed.task = asyncio.create_task(followed.stream.run())
-        for followed in crashed:
-            raise RuntimeError("a log stream ended unexpectedly") from _error_of(followed)
+        self._restart_crashed()
 
     async def aclose(self) -> None:
         """Close every stream."""
@@ -131,6 +127,15 @@ class LogFollower:
                 if key in self._followed:
                     self._followed[key].stream.doubt(since)
 
+    def _restart_crashed(self) -> None:
+        """Start streams anew that ended through a fault of ours. Raises RuntimeError for the first of them."""
+        crashed = [followed for followed in self._followed.values() if followed.task.done()]
+        causes = [None if one.task.cancelled() else one.task.exception() for one in crashed]
+        for followed in crashed:
+            followed.task = asyncio.create_task(followed.stream.run())
+        for cause in causes:
+            raise RuntimeError("a log stream ended unexpectedly; it is opened again") from cause
+
     def _tell_left_out(self, count: int) -> None:
         if count and not self._left_out:
             log.warning(
@@ -144,8 +149,3 @@ class LogFollower:
 def _logged(row: Row) -> tuple[object, ...]:
     """What the runner writes a log line about when it changes."""
     return row.deployment_resources_status, row.deployment_runtime_status, row.deployment_id
-
-
-def _error_of(followed: _Followed) -> BaseException | None:
-    """What ended a stream's task."""
-    return None if followed.task.cancelled() else followed.task.exception()

@@ -15,7 +15,7 @@ from hashlib import blake2b
 import msgspec
 
 from exporter.model import LogPosition
-from exporter.sources.feldera.logs.lines import time_of
+from exporter.sources.feldera.logs.lines import last_time_of, time_of
 
 TAIL_LINES = 64
 """How many lines back are remembered."""
@@ -86,23 +86,44 @@ def replay_of(lines: Sequence[bytes]) -> Replay:
     return Replay(lines)
 
 
-def new_lines(position: LogPosition, replay: Replay) -> tuple[list[bytes], int]:
-    """The lines of a replay that are new, and how many at least were lost before them."""
-    if position.tail and replay.epoch not in ("", position.epoch):
-        return list(replay.lines), 0
+class Found(msgspec.Struct, frozen=True):
+    """What a replay brought: its new lines, and how many at least were lost before them.
+
+    ``known`` of its lines are the overlap and what stands before it; None: there is no overlap. ``is_behind``: it does
+    not reach what was read before, so it tells nothing of where the reading stands.
+    ``sieve`` is for the lines that come next, as long as they may belong to the replay; None: they are new.
+    """
+
+    lines: list[bytes]
+    lost: int = 0
+    known: int | None = None
+    is_behind: bool = False
+    sieve: Sieve | None = None
+
+
+def new_lines(position: LogPosition, replay: Replay) -> Found:
+    """Tell which lines of a replay are new."""
+    is_other_buffer = _is_other_buffer(position, replay)
+    if is_other_buffer or (position.after is None and not was_read(position)):
+        return Found(list(replay.lines), 0 if is_other_buffer else replay.discarded)
     digests = list(map(digest, replay.lines))
     known = known_lines(position.tail, digests) if position.tail else None
     begin = known or 0
-    sieve = _Sieve(position, overlaps=known is not None)
+    sieve = Sieve(position, overlaps=known is not None, last_at=last_time_of(b"\n".join(replay.lines[:begin])))
     found = [line for line, key in zip(replay.lines[begin:], digests[begin:], strict=True) if sieve.takes(line, key)]
-    return found, 0 if known is not None else _lost(position, replay)
+    if known is not None:
+        return Found(found, known=known)
+    lost = max(replay.discarded - position.number, int(bool(found))) if was_read(position) else 0
+    is_behind = was_read(position) and not found and not lost
+    return Found(found, lost, is_behind=is_behind, sieve=None if sieve.is_past else sieve)
 
 
-def _lost(position: LogPosition, replay: Replay) -> int:
-    """Without an overlap: what the numbers tell, at least one; at first sight only of a pipeline that is all new."""
-    if was_read(position):
-        return max(1, replay.discarded - position.number) if replay.lines else 0
-    return replay.discarded if position.after is None else 0
+def _is_other_buffer(position: LogPosition, replay: Replay) -> bool:
+    """Whether the replay is of a buffer that began after all that was read."""
+    if not position.tail or replay.epoch in ("", position.epoch):
+        return False
+    began = time_of(replay.lines[0])
+    return bool(position.epoch) or position.after is None or (began is not None and began > position.after)
 
 
 def was_read(position: LogPosition) -> bool:
@@ -110,31 +131,38 @@ def was_read(position: LogPosition) -> bool:
     return bool(position.epoch or position.tail or position.number)
 
 
-class _Sieve:
+class Sieve:
     """Lets new lines through: those dated later than what is known; a line without a time goes with the one before.
 
-    Behind an overlap also lines of the same time are new, and lines without a time, if they are other lines than
-    those known.
+    Behind an overlap, until a line is refused, also lines of the same time as its end are new, and lines without a
+    time, if they are other lines than those known. ``is_past``: a line was dated later, and so are those that follow.
     """
 
-    def __init__(self, position: LogPosition, *, overlaps: bool) -> None:
+    def __init__(self, position: LogPosition, *, overlaps: bool, last_at: float | None) -> None:
         self._after = position.after
-        self._overlaps = overlaps
-        self._goes_on = overlaps or position.after is None
-        self._is_beyond = False
+        self._same_time_too = overlaps and last_at == position.after
+        self._goes_on = overlaps
         self._seen = set(position.tail)
         self._remembers = was_read(position)
+        self.is_past = False
+
+    def block(self, block: bytes) -> bytes:
+        """The lines of a block that are new; of a block that comes later, so what has no time is no replay's rest."""
+        self._goes_on = True
+        lines = block.split(b"\n")[:-1]
+        return b"".join(b"%b\n" % line for line in lines if self.takes(line, digest(line)))
 
     def takes(self, line: bytes, key: int) -> bool:
         """Whether a line, given with its digest, is new."""
         at = time_of(line)
         if at is None:
-            return self._goes_on and (self._is_beyond or key not in self._seen)
+            return self._goes_on and (self.is_past or key not in self._seen)
         self._goes_on = key not in self._seen and self._is_later(at)
-        self._is_beyond |= self._goes_on and at != self._after
+        self.is_past |= self._goes_on and at != self._after
+        self._same_time_too &= self._goes_on
         if self._remembers:
             self._seen.add(key)
         return self._goes_on
 
     def _is_later(self, at: float) -> bool:
-        return self._after is None or at > self._after or (self._overlaps and at == self._after)
+        return self._after is None or at > self._after or (self._same_time_too and at == self._after)

@@ -6,20 +6,32 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from msgspec import structs
 
 from exporter.model import LogPosition
 from exporter.sources.feldera.logs.lines import time_of
-from exporter.sources.feldera.logs.position import TAIL_LINES, Replay, digest, new_lines, replay_of, was_read
+from exporter.sources.feldera.logs.position import (
+    TAIL_LINES,
+    Found,
+    Replay,
+    Sieve,
+    digest,
+    new_lines,
+    replay_of,
+    was_read,
+)
 
 
 class Sifted(msgspec.Struct, frozen=True):
-    """What a replay brought: the new lines as a block, how many were lost before them; whether none was known."""
+    """A replay, what is new in it, and whether nothing of the log was known before."""
 
     replay: Replay
-    found: bytes
-    lost: int
+    found: Found
     first_sight: bool
+
+    @property
+    def block(self) -> bytes:
+        """The new lines, each with its newline."""
+        return _joined(self.found.lines)
 
 
 class Progress:
@@ -34,14 +46,20 @@ class Progress:
         self._epoch = position.epoch
         self._number = position.number
         self._after = position.after
+        self._tail = position.tail
         self._recent: deque[bytes] = deque()
         self._recent_lines = 0
+        self._sieve: Sieve | None = None
+        self._gap = 0  # lines lost before a replay; they count once it was read
         self.replays = True
 
     @property
     def cursor(self) -> str:
-        """What to ask for: the line after the last one read; empty: from the beginning of the buffer."""
-        return f"{self._epoch}:{self._number}" if self._exact else ""
+        """What to ask for: the line after the last one counted; empty: from the beginning of the buffer."""
+        exact, epoch, number = self._exact, self._epoch, self._number
+        if self.replays:
+            exact, epoch, number = self._before.exact, self._before.epoch, self._before.number
+        return f"{epoch}:{number}" if exact else ""
 
     @property
     def is_exact(self) -> bool:
@@ -49,47 +67,62 @@ class Progress:
         return self._exact
 
     def opened(self, headers: Mapping[str, str]) -> int:
-        """Take in the headers of an answer; how many lines were lost before what it brings."""
+        """Take in the headers of an answer; how many lines were lost before it, as far as that is known yet."""
         epoch, number = headers.get("feldera-logs-epoch", ""), _whole(headers.get("feldera-logs-seq"))
-        asked = bool(self.cursor)
-        self._before = self.position()
-        self._forget_recent()
-        self._exact = bool(epoch) and number is not None
-        self.replays = not (self._exact and asked)
+        before, asked = self.position(), bool(self.cursor)
+        self._before, self._sieve, self.replays, self._gap = before, None, True, 0
         if number is None or not epoch:
+            self._exact, self._epoch = False, "" if before.exact else before.epoch
             return 0
-        self._epoch, self._number = epoch, number
-        counts = asked or self._before.after is None
-        return (_whole(headers.get("feldera-logs-gap")) or 0) if counts else 0
+        self._exact, self._epoch, self._number = True, epoch, number
+        self._forget_lines()
+        self.replays = not asked or (epoch == before.epoch and number < before.number)
+        counts = asked or (before.after is None and not was_read(before))
+        gap = (_whole(headers.get("feldera-logs-gap")) or 0) if counts else 0
+        self._gap = gap if self.replays else 0
+        return gap - self._gap
 
     def sift(self, block: bytes) -> Sifted:
         """Tell which of the whole lines that came first are new; changes nothing, so that it may run in a thread."""
         lines = block.split(b"\n")[:-1]
         replay = Replay(lines) if self._exact else replay_of(lines)
-        found, lost = new_lines(self._before, replay)
-        return Sifted(replay, _joined(found), lost, first_sight=not was_read(self._before))
+        return Sifted(replay, new_lines(self._before, replay), first_sight=not was_read(self._before))
 
-    def settle(self, sifted: Sifted, at: float | None) -> None:
-        """Go on after the replay; ``at`` is the time of the last dated new line."""
-        replay = sifted.replay
+    def settle(self, sifted: Sifted, at: float | None) -> int:
+        """Go on after the replay, and tell how many lines were lost; ``at`` is the time of the last dated new line."""
+        replay, found = sifted.replay, sifted.found
+        self.replays, self._sieve = False, found.sieve
+        if self._exact:
+            self._number += len(replay.lines)
+        elif found.is_behind:
+            self._epoch = self._epoch or replay.epoch
+        else:
+            self._epoch, self._number = replay.epoch or self._epoch, replay.discarded + len(replay.lines)
+            if found.known is None:
+                self._forget_lines()
+            self._remember(_joined(replay.lines[found.known or 0 :][-TAIL_LINES:]))
+        self._note_time(at)
+        return found.lost + self._gap
+
+    def news(self, block: bytes) -> bytes:
+        """The lines of a block that came after the replay which are new: all of them, unless the replay had stalled."""
+        if self._sieve is None:
+            return block
+        found = self._sieve.block(block)
+        if self._sieve.is_past:
+            self._sieve = None
+        return found
+
+    def trust(self) -> None:
+        """Say that the replay must be over: whatever comes now is new, however it is dated."""
+        self._sieve = None
+
+    def advance(self, block: bytes, found: bytes, at: float | None) -> None:
+        """Whole lines were read, of which those in ``found`` count; the last dated of them ``at``."""
+        self._number += block.count(b"\n") if self._exact else found.count(b"\n")
+        self._note_time(at)
         if not self._exact:
-            self._epoch, self._number = replay.epoch or self._epoch, replay.discarded
-            if replay.lines:
-                self._before = structs.replace(self._before, tail=())
-        self.replays = False
-        self.advance(_joined(replay.lines), at)
-
-    def advance(self, block: bytes, at: float | None) -> None:
-        """Whole lines were read, the last dated of those that count ``at``."""
-        count = block.count(b"\n")
-        self._number += count
-        if at is not None:
-            self._after = max(at, self._after or at)
-        if not self._exact and count:
-            self._recent.append(block)
-            self._recent_lines += count
-            while self._recent_lines - self._recent[0].count(b"\n") >= TAIL_LINES:
-                self._recent_lines -= self._recent.popleft().count(b"\n")
+            self._remember(found)
 
     def position(self) -> LogPosition:
         """The position now, as a value; during a replay the one before it."""
@@ -98,12 +131,25 @@ class Progress:
         if self._exact:
             return LogPosition(self._epoch, self._number, after=self._after, exact=True)
         lines = [line for block in self._recent for line in block.split(b"\n")[:-1]][-TAIL_LINES:]
-        tail = (*self._before.tail, *map(digest, lines))[-TAIL_LINES:]
-        times = (time_of(line) for line in lines)
-        after = max((at for at in (self._after, *times) if at is not None), default=None)
-        return LogPosition(self._epoch, self._number, tail, after)
+        times = (self._after, *map(time_of, lines))
+        after = max((at for at in times if at is not None), default=None)
+        return LogPosition(self._epoch, self._number, (*self._tail, *map(digest, lines))[-TAIL_LINES:], after)
 
-    def _forget_recent(self) -> None:
+    def _note_time(self, at: float | None) -> None:
+        if at is not None:
+            self._after = max(at, self._after or at)
+
+    def _remember(self, block: bytes) -> None:
+        """Keep the last lines, as blocks, until somebody asks for their digests."""
+        count = block.count(b"\n")
+        if count:
+            self._recent.append(block)
+            self._recent_lines += count
+            while self._recent_lines - self._recent[0].count(b"\n") >= TAIL_LINES:
+                self._recent_lines -= self._recent.popleft().count(b"\n")
+
+    def _forget_lines(self) -> None:
+        self._tail = ()
         self._recent.clear()
         self._recent_lines = 0
 

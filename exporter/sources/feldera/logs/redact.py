@@ -21,7 +21,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     # a name that says it, and its value
     (
         re.compile(
-            rf"((?:\b|_|(?-i:[a-z](?=[A-Z])))(?:{_NAMES})[\"']?\s*(?:[=:]|=>)\s*)(?!<redacted>|(?:Bearer|Basic) )"
+            rf"((?:\b|_|(?-i:[a-z](?=[A-Z])))(?:{_NAMES})[\"']?\s*+(?>=>|[=:]+)\s*+)(?!<redacted>|(?:Bearer|Basic) )"
             r"(?:\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s,;&)\]}]+)",
             re.I,
         ),

@@ -19,6 +19,11 @@ class Splitter:
         self._size = 0
         self._held = b""
 
+    @property
+    def is_within_a_line(self) -> bool:
+        """Whether the rest of a line is to come."""
+        return bool(self._rest)
+
     def feed(self, data: bytes) -> bytes:
         """The lines that are whole now, each with its newline."""
         end = data.rfind(b"\n") + 1

@@ -9,7 +9,7 @@ import time
 
 from exporter.errors import BadResponse, NotFound, SourceError
 from exporter.model import LogPosition, LogRead
-from exporter.sources.feldera.logs.lines import Summary, is_dated_after, summarize
+from exporter.sources.feldera.logs.lines import Summary, last_time_of, summarize
 from exporter.sources.feldera.logs.progress import Progress, Sifted
 from exporter.sources.feldera.logs.splitter import Splitter
 from exporter.sources.feldera.logs.tally import Tally
@@ -17,9 +17,10 @@ from exporter.sources.http import ApiClient, Stream
 
 LOGS = "/v0/pipelines/{name}/logs"
 
-_QUIET_SECONDS = 0.5  # a replay comes at once: a pause this long ends it
+_QUIET_SECONDS = 0.5  # a replay comes at once: a pause this long, with no line cut in two, ends it
 _REPLAY_BYTES = 1_500_000  # the runner keeps 1,000,000 and a line
 _REPLAY_SECONDS = 0.5
+_LONGEST_REPLAY_SECONDS = 10.0
 _SMALL_READ = 16 * 1024
 _GATHER_SECONDS = 0.25  # after a small read more is let gather, which costs less than many small reads
 _LOOK_SECONDS = 2.0
@@ -56,7 +57,7 @@ class LogStream:
         self._reopening = False
         self._doubted = False
         self._failure: SourceError | None = None
-        self._last_data = time.monotonic()
+        self._last_data = self._caught_up_at = time.monotonic()
         self.is_up = False
         self.is_failing = False
 
@@ -122,49 +123,59 @@ class LogStream:
         self._last_data = time.monotonic()
 
     async def _catch_up(self, reader: _Reader) -> None:
-        """Read the replayed buffer and count what is new in it.
+        """Read the replayed buffer and count what is new in it."""
+        block = await self._replay(reader)
+        sifted, new, shown = await asyncio.to_thread(self._sift, block)
+        self._tally.lost += self._progress.settle(sifted, new.last_at)
+        self._tally.show(shown)
+        if sifted.found.lines:
+            self._tally.add(new)
 
-        It ends with a pause, or with a line that was logged after we asked; or it is larger than a buffer can be.
+    async def _replay(self, reader: _Reader) -> bytes:
+        """The lines that come at once.
+
+        They end with a pause, or with a line that was logged after we asked; or are more than a buffer can hold.
         """
         blocks, size, began = [], 0, time.monotonic()
-        while size < _REPLAY_BYTES and (data := await reader.read(_QUIET_SECONDS)):
-            blocks.append(block := self._splitter.feed(data))
-            size += len(data)
-            if time.monotonic() - began > _REPLAY_SECONDS and is_dated_after(block, reader.stream.asked_at):
+        while size < _REPLAY_BYTES and time.monotonic() - began < _LONGEST_REPLAY_SECONDS:
+            data = await reader.read(_QUIET_SECONDS)
+            if data == b"" or (data is None and not self._splitter.is_within_a_line):
                 break
-        sifted, new, shown = await asyncio.to_thread(self._sift, b"".join(blocks))
-        self._progress.settle(sifted, new.last_at)
-        self._tally.lost += sifted.lost
-        self._tally.show(shown)
-        if sifted.found:
-            self._tally.add(new)
+            blocks.append(block := self._splitter.feed(data or b""))
+            size += len(data or b"")
+            if time.monotonic() - began > _REPLAY_SECONDS and (last_time_of(block) or 0) > reader.stream.asked_at:
+                break
+        return b"".join(blocks)
 
     def _sift(self, block: bytes) -> tuple[Sifted, Summary, Summary]:
         """What is new in a replay, that read, and which lines are to be shown: at first sight also the old ones."""
         sifted = self._progress.sift(block)
-        new = summarize(sifted.found, most_telling=self._most_errors)
-        shown = block if sifted.first_sight and not sifted.found else b""
+        new = summarize(sifted.block, most_telling=self._most_errors)
+        shown = block if sifted.first_sight and not sifted.found.lines else b""
         return sifted, new, summarize(shown, most_telling=self._most_errors)
 
     async def _go_on(self, reader: _Reader) -> None:
         """Count lines as they come, until the stream ends, or is given up because it may be dead."""
+        self._caught_up_at = time.monotonic()
         while (data := await reader.read(_LOOK_SECONDS)) != b"":
-            if data is None:
-                if self._doubted:
-                    return
-                if time.monotonic() - self._last_data > _IDLE_SECONDS:
-                    self._reopening = False
-                    return
-                continue
-            self._take_in(self._splitter.feed(data))
-            await asyncio.sleep(_GATHER_SECONDS if len(data) < _SMALL_READ else 0)
+            if data is not None:
+                self._take_in(self._splitter.feed(data))
+                await asyncio.sleep(_GATHER_SECONDS if len(data) < _SMALL_READ else 0)
+            elif self._doubted:
+                return
+            elif time.monotonic() - self._last_data > _IDLE_SECONDS:
+                self._reopening = False
+                return
 
     def _take_in(self, block: bytes) -> None:
         self._last_data = time.monotonic()
         self._doubted = False
-        if block:
-            summary = summarize(block, most_telling=self._most_errors)
-            self._progress.advance(block, summary.last_at)
+        if self._last_data - self._caught_up_at > _LONGEST_REPLAY_SECONDS:
+            self._progress.trust()
+        found = self._progress.news(block)
+        summary = summarize(found, most_telling=self._most_errors)
+        self._progress.advance(block, found, summary.last_at)
+        if found:
             self._tally.add(summary)
 
 
