@@ -15,15 +15,15 @@ from exporter.alerts.rules import ALERTS
 from exporter.config import Config, SourceConfig
 from exporter.config.shard import Shard
 from exporter.errors import ConfigError
-from exporter.metrics.own import OwnMetrics, SourceMetrics
-from exporter.metrics.page import Page, Section
+from exporter.metrics.own import OwnMetrics
+from exporter.metrics.page import Page
 from exporter.metrics.publish import Publisher
-from exporter.model import Dimension, Fact, LogLine
+from exporter.model import Dimension, LogLine
 from exporter.persistence import Saver, StateFile
-from exporter.schedule import Runner, Schedule
-from exporter.sources.base import Known, Source
+from exporter.reading import Around, Reading
+from exporter.schedule import Schedule
 from exporter.sources.kinds import KINDS
-from exporter.store import Change, SourceFacts
+from exporter.store import SourceFacts
 from exporter.supervise import Part, Supervisor, watch_loop
 from exporter.web.app import create_app
 from exporter.web.board import FiringAlert, SourceBoard
@@ -34,123 +34,6 @@ from exporter.web.watched import WatchedConfig
 log = structlog.get_logger(__name__)
 
 _STALLED_SECONDS = 30.0
-
-
-class Reading:
-    """One source as it is being read: the reader, what it found, and its part of the page."""
-
-    def __init__(
-        self,
-        config: SourceConfig,
-        facts: SourceFacts,
-        section: Section,
-        own: OwnMetrics,
-        *,
-        changed: Callable[[], None],
-        saver: Saver,
-        alerts: Bridge,
-        shard: Shard,
-    ) -> None:
-        self.config = config
-        self._alerts = alerts
-        self._saver = saver
-        self.facts = facts
-        self.section = section
-        self.tried = False
-        self._failing = False
-        self._changed = changed
-        self._good: dict[str, float] = {}
-        self._polled_at: float | None = None
-        self._reasons: dict[str, str] = {}
-        self._problems: dict[str, str] = {}
-        dimensions = [dimension.name for dimension in facts.dimensions]
-        self._metrics = SourceMetrics(own, config.name, poll_interval=config.poll_interval, dimensions=dimensions)
-        self.source: Source = KINDS[config.type].open(config, self._metrics, shard)
-        self.runner = Runner(
-            config.name, self, deliver=self._deliver, ended=self._ended, known=self._known
-        )
-        for task in self.source.tasks:
-            self._metrics.add_task(task.name)
-
-    def failed(self, task: str, reason: str) -> None:
-        """A run of a task, or a part of it, failed."""
-        self._reasons[task] = reason
-        self._metrics.failed(task, reason)
-
-    def ran(self, task: str, seconds: float, *, success: bool) -> None:
-        """A run of a task ended."""
-        self._metrics.ran(task, seconds, success=success)
-
-    def board(self) -> SourceBoard:
-        """What the pages show of it."""
-        return SourceBoard(
-            facts=self.facts,
-            up=not self._failing if self.tried else None,
-            hidden=self.section.hidden,
-            problems={task: reason for task, reason in self._problems.items() if reason},
-            age=None if self._polled_at is None else time.monotonic() - self._polled_at,
-            poll_interval=self.config.poll_interval,
-        )
-
-    def expire(self, stale_after: float) -> None:
-        """Drop facts that are too old to be served; those of a source that cannot be read, and of its platform."""
-        now = time.monotonic()
-        patience = stale_after if self._failing else stale_after + 2 * self.config.poll_interval
-        if not self.section.hidden and now - self._good.get("poll", now) > patience:
-            self._hide()
-        if now - self._good.get("platform", now) > stale_after + self._interval("platform"):
-            del self._good["platform"]
-            self._show(self.facts.forget_platform())
-
-    def _interval(self, name: str) -> float:
-        return next((task.interval for task in self.source.tasks if task.name == name), 0.0)
-
-    def _hide(self) -> None:
-        if self.facts.pipelines:
-            log.warning("facts are too old to be served", source=self.config.name)
-        self.section.hidden = True
-        self._metrics.pipelines(0)
-        self._changed()
-
-    def _deliver(self, fact: Fact) -> None:
-        change = self.facts.apply(fact)
-        self._alerts.note(self.config.name, fact, change)
-        self._show(change)
-
-    def watched(self) -> None:
-        """Tell the alerting bridge of the source, and how the last poll went."""
-        self._alerts.watch(self.facts)
-        if self.tried:
-            self._alerts.ended(self.config.name, "poll", success=not self._failing, why=self._problems.get("poll", ""))
-
-    def _show(self, change: Change) -> None:
-        self.section.update(change)
-        self._saver.note(self.facts, change)
-        self._changed()
-
-    def _known(self, pipeline_id: str) -> Known | None:
-        history = self.facts.history.pipelines.get(pipeline_id)
-        return Known(history.known_until, history.log_position) if history else None
-
-    def _ended(self, task: str, success: bool) -> None:
-        self._problems[task] = self._reasons.pop(task, "")
-        if success:
-            self._good[task] = time.monotonic()
-        if task == "poll":
-            self._polled(success)
-            self._changed()
-        self._alerts.ended(self.config.name, task, success=success, why=self._problems[task])
-
-    def _polled(self, success: bool) -> None:
-        self.tried = True
-        self._failing = not success
-        self._metrics.up(success)
-        if success:
-            self._polled_at = time.monotonic()
-            self.section.hidden = False
-            self._metrics.pipelines(len(self.facts.pipelines))
-        else:
-            self._good.setdefault("poll", time.monotonic())
 
 
 class Application:
@@ -184,6 +67,7 @@ class Application:
         self._supervisor = Supervisor(lambda part: self.own.restarts.labels(part).inc())
         for part in self._parts():
             self.own.restarts.labels(part)
+        self._reloading = asyncio.Lock()
         self._address = ""
         self._readings: dict[str, Reading] = {}
 
@@ -208,17 +92,8 @@ class Application:
         known.reopened()
         if config.tls_config.insecure_skip_verify:
             log.warning("tls_config.insecure_skip_verify: the server's certificate is not checked", source=config.name)
-        section = self._page.add(known)
-        reading = Reading(
-            config,
-            known,
-            section,
-            self.own,
-            changed=self.publisher.changed,
-            saver=self._saver,
-            alerts=self._alerts,
-            shard=self._shard,
-        )
+        around = Around(self.own, self._saver, self._alerts, self.publisher.changed)
+        reading = Reading(config, known, self._page.add(known), around, shard=self._shard)
         self._readings[config.name] = reading
         reading.watched()
         return reading
@@ -285,10 +160,19 @@ class Application:
             return f"not tried yet: {', '.join(untried)}"
         if time.monotonic() - self._schedule.last_tick > _STALLED_SECONDS:
             return "the scheduler has stalled"
+        stalled = [f"{name}: {task}" for name, reading in self._readings.items() if (task := reading.stalled())]
+        if stalled:
+            return f"these tasks have stalled: {', '.join(stalled)}"
+        if full := self._alerts.full():
+            return f"more alerts wait than can be kept for {', '.join(full)}"
         return ""
 
     async def reload(self) -> str:
         """Load the config again and apply it; the old one goes on if the new one cannot be used."""
+        async with self._reloading:
+            return await self._reload()
+
+    async def _reload(self) -> str:
         try:
             config = self._load() if self._load else self._config
             shard = self._shard_of(config)
@@ -319,7 +203,8 @@ class Application:
                 reading.watched()
         self._page = self._new_page()
         for reading in self._readings.values():
-            reading.section = self._page.add(reading.facts)
+            hidden, reading.section = reading.section.hidden, self._page.add(reading.facts)
+            reading.section.hidden = hidden
         for source in config.sources:
             if source.name not in kept:
                 before = old.get(source.name)

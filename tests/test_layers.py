@@ -18,6 +18,7 @@ LAYERS = (
     ("exporter.http",),
     ("exporter.sources", "exporter.metrics", "exporter.alerts", "exporter.persistence"),
     ("exporter.schedule", "exporter.supervise", "exporter.web"),
+    ("exporter.reading",),
     ("exporter.app", "exporter.backfill"),
     ("exporter.cli", "exporter.metrics.document"),
     ("exporter.__main__",),

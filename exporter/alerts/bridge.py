@@ -119,6 +119,10 @@ class Bridge:
         """The alerts that fire for a pipeline; None if nobody decides about alerts."""
         return self._engine.about(source, pipeline_id) if self._engine else None
 
+    def full(self) -> list[str]:
+        """The Alertmanagers for which as many alerts wait as can be kept."""
+        return [name_of(manager.config) for manager in self._managers.values() if manager.queue.is_full]
+
     # Life
 
     async def run(self) -> None:

@@ -47,6 +47,11 @@ class Queue:
     def __len__(self) -> int:
         return len(self._news) + len(self._ends) + len(self._resends)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for one more."""
+        return len(self) >= self._most
+
     def knows(self, labels: Labels, starts_at: float, at: float) -> None:
         """The Alertmanager took in this firing at that time, in an earlier life of ours."""
         self._accepted[labels] = Accepted(starts_at, at)

@@ -100,7 +100,7 @@ class Size(int):
         match = _SIZE.fullmatch(raw) if isinstance(raw, str) else None
         if match:
             raw = int(match[1]) * _SIZE_UNITS[(match[2] or "B").replace("i", "")]
-        if not isinstance(raw, int) or isinstance(raw, bool) or raw <= 0:
+        if not isinstance(raw, int) or isinstance(raw, bool) or not 0 < raw < 2**63:
             raise ValueError(f"{raw!r} is not a size; write it as 256MiB, 512KiB or a number of bytes")
         return cls(raw)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import time
 import zlib
@@ -16,6 +17,7 @@ from exporter.errors import BadResponse, ConnectionLost, SourceError
 from exporter.http.retryafter import parse_retry_after
 
 _LONGEST_ERROR_BODY = 16 * 1024
+_LARGEST_INFLATED = 256 * 1024
 _STATUS_ERRORS: dict[int, type[SourceError]] = {
     401: errors.Unauthorized,
     403: errors.Forbidden,
@@ -115,7 +117,8 @@ async def decoded(response: httpx.Response, limit: int) -> AsyncGenerator[bytes,
     inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     async for chunk in response.aiter_raw():
         while chunk:
-            yield inflate.decompress(chunk, limit)
-            chunk = inflate.unconsumed_tail
+            yield inflate.decompress(chunk, min(limit, _LARGEST_INFLATED))
+            if chunk := inflate.unconsumed_tail:
+                await asyncio.sleep(0)  # a small chunk may be a large body: others have their turn between its pieces
     if not inflate.eof:
         raise ConnectionLost("the compressed body ends before its end")

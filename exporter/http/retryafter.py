@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from exporter.http.dates import parse_http_date
 
 
 def parse_retry_after(header: str | None, now: float) -> float | None:
@@ -15,8 +14,5 @@ def parse_retry_after(header: str | None, now: float) -> float | None:
     text = (header or "").strip()
     if text.isascii() and text.isdecimal():
         return float(text[:9])
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    date = parse_http_date(text)
+    return None if date is None else max(0.0, date - now)

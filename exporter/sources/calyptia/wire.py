@@ -6,10 +6,13 @@ What is not declared here (raw configs, config sections, secrets, metadata) is s
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
+
+Id: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+"""An id, which is a part of a path: an empty one would make it another path."""
 
 
 class Listed(msgspec.Struct, frozen=True, rename="camel"):
@@ -23,7 +26,7 @@ class Listed(msgspec.Struct, frozen=True, rename="camel"):
 class CoreInstance(msgspec.Struct, frozen=True, gc=False):
     """A cluster; ``status`` is what its last ping says: running, waiting or unreachable."""
 
-    id: str
+    id: Id
     name: str
     status: str | None = None
 
@@ -46,7 +49,7 @@ class KubeEvent(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 class StatusRow(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One report of a pipeline's status."""
 
-    id: str
+    id: Id
     status: str | None = None
     created_at: str | None = None
     events: list[KubeEvent] | None = None
@@ -61,7 +64,7 @@ class CurrentStatus(StatusRow, frozen=True, gc=False, rename="camel"):
 class Row(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A pipeline in the list."""
 
-    id: str
+    id: Id
     name: str
     image: str | None = None
     status: CurrentStatus | None = None
@@ -79,7 +82,7 @@ class Row(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 class TraceSessionRow(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A trace session; ``lifespan`` is a Go duration or a number of nanoseconds."""
 
-    id: str
+    id: Id
     lifespan: str | int | float | None = None
     created_at: str | None = None
 
@@ -87,7 +90,7 @@ class TraceSessionRow(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 class TraceRow(msgspec.Struct, frozen=True):
     """A trace record; but for its id anything may come in any shape, and what ``records`` holds is not looked into."""
 
-    id: str
+    id: Id
     type: Any = None
     start_time: Any = None
     end_time: Any = None

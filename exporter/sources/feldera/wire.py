@@ -6,9 +6,12 @@ Fields that are not declared here (program code, configs, checkpoints) are skipp
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
+
+Filled: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+"""A text that is a part of a path: an empty one would make it another path."""
 
 Loose: TypeAlias = str | int | float | bool | list[msgspec.Raw] | None
 """A value whose shape the API does not promise."""
@@ -39,8 +42,8 @@ class RuntimeDetails(msgspec.Struct, frozen=True, gc=False):
 class Row(msgspec.Struct, frozen=True, gc=False):
     """A pipeline in the list (``selector=status``)."""
 
-    id: str
-    name: str
+    id: Filled
+    name: Filled
     created_at: str | None = None
     version: Loose = None
     refresh_version: Loose = None
@@ -81,7 +84,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 class EventRow(msgspec.Struct, frozen=True, gc=False):
     """A pipeline monitor event."""
 
-    event_id: str
+    event_id: Filled
     recorded_at: str
     deployment_resources_status: StatusText = None
     deployment_runtime_status: StatusText = None
