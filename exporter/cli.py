@@ -83,7 +83,7 @@ def _listen_option(default: str) -> Callable[[F], F]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="pipeline-exporter")
 def main() -> None:
-    """Prometheus exporter for the control planes of data pipelines."""
+    """Prometheus exporter and alerting bridge for the control planes of data pipelines."""
 
 
 @main.command()

@@ -26,7 +26,7 @@ def feldera(pipelines: int, seed: int) -> Simulated:
     """A simulated Feldera; its record of what happened is at ``/demo/journal``."""
     world = FelderaWorld(seed=seed, journal=True)
     play_feldera(world, pipelines)
-    return Simulated(feldera_app(world), {})
+    return Simulated(feldera_app(world), {"logs": {"include": [".*"]}})
 
 
 def calyptia(pipelines: int, seed: int) -> Simulated:
