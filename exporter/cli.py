@@ -39,6 +39,7 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
+_TAKEN_PATHS = ("/-/", "/api/", "/config", "/pipelines", "/static")
 _CONFIG_TYPES = {name: kind.config for name, kind in KINDS.items()}
 
 
@@ -110,8 +111,8 @@ def run(
     """Read the control planes and serve /metrics until SIGTERM; SIGHUP loads the config file again."""
     memory.give_back()
     _configure_logs(log_level, log_format)
-    if not telemetry_path.startswith("/") or telemetry_path == "/" or telemetry_path.startswith("/-/"):
-        hint = "must begin with /, name more than that, and not begin with /-/"
+    if not telemetry_path.startswith("/") or telemetry_path == "/" or telemetry_path.startswith(_TAKEN_PATHS):
+        hint = f"must begin with /, name more than that, and not begin with {', '.join(_TAKEN_PATHS)}"
         raise click.BadParameter(hint, param_hint="--web.telemetry-path")
     config = _load(config_file)
     shard_of = partial(_shard_of, index=shard_index, total=shard_total)

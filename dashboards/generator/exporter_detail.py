@@ -120,6 +120,7 @@ def page() -> Panels:
         _counted(unknown, "pipeline_exporter_unknown_status_total", "source, dimension", "{{source}} {{dimension}}"),
         _event_loop(),
         _shards(),
+        _restarts(),
     ]
 
 
@@ -150,7 +151,17 @@ def _shards() -> timeseries.Panel:
         Text("Shards", "Into how many parts the pipelines are divided, and how many of them somebody serves."),
         Query(f"max({exporters('pipeline_exporter_shards')})", "divided into"),
         Query(f"count({served})", "served"),
-        size=Size(24, 5),
+        size=Size(16, 5),
+    )
+
+
+def _restarts() -> bargauge.Panel:
+    restarts = increase_in_range(exporters("pipeline_exporter_part_restarts_total"))
+    return bars(
+        Text("Restarted parts", "Parts of the exporter that failed unexpectedly and began again: there are none."),
+        now(f"sum by (part) ({restarts})", "{{part}}"),
+        steps=looks.ODD_IF_ANY,
+        size=Size(8, 5),
     )
 
 

@@ -126,8 +126,8 @@ class Decoder:
             return msgspec.convert(raw, kind, strict=kind is str)
         except msgspec.ValidationError as error:
             self.problem(path, _lower(str(error)))
-        except ValueError as error:
-            told = _may_be_shown(raw) or issubclass(kind, dict)
+        except (ValueError, TypeError) as error:  # TypeError: what cannot be looked up, a list for one
+            told = isinstance(error, ValueError) and (_may_be_shown(raw) or issubclass(kind, dict))
             self.problem(path, str(error) if told else f"expected one value, got {_describe(raw)}")
         return _WRONG
 

@@ -72,8 +72,14 @@ class SourceHistory:
             durations.counts, durations.total = counts, total
 
     def reopened(self) -> None:
-        """The source is read by a new reader, which may choose other pipelines: those are old, whenever they appear."""
+        """The source is read by a new reader, which may choose other pipelines: those are old, whenever they appear.
+
+        Whether it follows a log it has to say itself.
+        """
         self._reopened_at = self.as_of
+        for history in self.pipelines.values():
+            if history.logs:
+                history.logs.up = None
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """Take in what a poll found: new pipelines, pipelines that wait for their history, pipelines gone."""

@@ -176,6 +176,7 @@ OF_EXPORTERS = (
     "pipeline_exporter_notifications_",
     "pipeline_exporter_render_",
     "pipeline_exporter_shard",
+    "pipeline_exporter_part_",
     "pipeline_exporter_state_",
 )
 

@@ -90,14 +90,16 @@ class Found(msgspec.Struct, frozen=True):
     """What a replay brought: its new lines, and how many at least were lost before them.
 
     ``known`` of its lines are the overlap and what stands before it; None: there is no overlap. ``is_behind``: it does
-    not reach what was read before, so it tells nothing of where the reading stands.
-    ``sieve`` is for the lines that come next, as long as they may belong to the replay; None: they are new.
+    not reach what was read before, so it tells nothing of where the reading stands. ``latest``: the latest time among
+    the new lines, if it was looked for. ``sieve`` is for the lines that come next, as long as they may belong to the
+    replay; None: they are new.
     """
 
     lines: list[bytes]
     lost: int = 0
     known: int | None = None
     is_behind: bool = False
+    latest: float | None = None
     sieve: Sieve | None = None
 
 
@@ -112,10 +114,11 @@ def new_lines(position: LogPosition, replay: Replay) -> Found:
     sieve = Sieve(position, overlaps=known is not None, last_at=last_time_of(b"\n".join(replay.lines[:begin])))
     found = [line for line, key in zip(replay.lines[begin:], digests[begin:], strict=True) if sieve.takes(line, key)]
     if known is not None:
-        return Found(found, known=known)
+        return Found(found, known=known, latest=sieve.latest)
     lost = max(replay.discarded - position.number, int(bool(found))) if was_read(position) else 0
     is_behind = was_read(position) and not found and not lost
-    return Found(found, lost, is_behind=is_behind, sieve=None if sieve.is_past else sieve)
+    following = None if sieve.is_past else sieve
+    return Found(found, lost, is_behind=is_behind, latest=sieve.latest, sieve=following)
 
 
 def _is_other_buffer(position: LogPosition, replay: Replay) -> bool:
@@ -145,6 +148,7 @@ class Sieve:
         self._seen = set(position.tail)
         self._remembers = was_read(position)
         self.is_past = False
+        self.latest: float | None = None
 
     def block(self, block: bytes) -> bytes:
         """The lines of a block that are new; of a block that comes later, so what has no time is no replay's rest."""
@@ -158,6 +162,8 @@ class Sieve:
         if at is None:
             return self._goes_on and (self.is_past or key not in self._seen)
         self._goes_on = key not in self._seen and self._is_later(at)
+        if self._goes_on:
+            self.latest = max(at, self.latest or at)
         self.is_past |= self._goes_on and at != self._after
         self._same_time_too &= self._goes_on
         if self._remembers:

@@ -102,6 +102,7 @@ class Progress:
                 self._forget_lines()
             self._remember(_joined(replay.lines[found.known or 0 :][-TAIL_LINES:]))
         self._note_time(at)
+        self._note_time(found.latest)
         return found.lost + self._gap
 
     def news(self, block: bytes) -> bytes:

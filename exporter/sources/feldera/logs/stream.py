@@ -57,6 +57,7 @@ class LogStream:
         self._reopening = False
         self._doubted = False
         self._failure: SourceError | None = None
+        self._opened_at: float | None = None
         self._last_data = self._caught_up_at = time.monotonic()
         self.is_up = False
         self.is_failing = False
@@ -77,7 +78,7 @@ class LogStream:
     async def run(self) -> None:
         """Follow the log for ever."""
         while True:
-            began, asked_to_wait = time.monotonic(), 0.0
+            self._opened_at, asked_to_wait = None, 0.0
             try:
                 await self._read_to_the_end()
             except SourceError as error:
@@ -85,7 +86,7 @@ class LogStream:
                 self._failed(error)
             finally:
                 self.is_up = False
-            await self._pause(time.monotonic() - began, asked_to_wait)
+            await self._pause(asked_to_wait)
 
     def _failed(self, error: SourceError) -> None:
         """Keep what people should hear of; that the runner has not found the pipeline yet, or it is gone, is not."""
@@ -94,9 +95,10 @@ class LogStream:
             self._failure = error
             self.is_failing = True
 
-    async def _pause(self, lived: float, asked_to_wait: float) -> None:
+    async def _pause(self, asked_to_wait: float) -> None:
         """Wait before the next attempt: not at all after a stream that lived, else longer and longer."""
-        self._in_a_row = 0 if lived >= _LIVED_SECONDS else self._in_a_row + 1
+        lived = self._opened_at is not None and time.monotonic() - self._opened_at >= _LIVED_SECONDS
+        self._in_a_row = 0 if lived else self._in_a_row + 1
         if self._in_a_row:
             backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (self._in_a_row - 1))
             await asyncio.sleep(max(min(asked_to_wait, 2 * _LONGEST_WAIT), random.uniform(0.5, 1.0) * backoff))
@@ -120,7 +122,7 @@ class LogStream:
         self._splitter = Splitter(says_end=not self._progress.is_exact)
         self._reopening, self._doubted = True, False
         self.is_up, self.is_failing = True, False
-        self._last_data = time.monotonic()
+        self._opened_at = self._last_data = time.monotonic()
 
     async def _catch_up(self, reader: _Reader) -> None:
         """Read the replayed buffer and count what is new in it."""
