@@ -89,7 +89,8 @@ class SourceHistory:
             self._set_aside(gone)
         if snapshot.whole:
             self._begun = True
-            self._reopened_at = None
+            if self.pipelines:  # an empty answer may be a mistake
+                self._reopened_at = None
             self.as_of = max(snapshot.as_of, self.as_of or snapshot.as_of)
 
     def read(self, read: HistoryRead) -> bool:

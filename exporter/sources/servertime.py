@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from exporter.http.dates import parse_http_date
 
 _DATE_IS_LATE_BY_SECONDS = 2.0
 
@@ -22,11 +21,9 @@ class ServerTime:
 
     def observe(self, date: str | None, *, sent: float, received: float) -> None:
         """Learn from an answer whose request left at ``sent`` and whose head came at ``received``, in our time."""
-        try:
-            parsed = parsedate_to_datetime(date or "")
-        except (ValueError, TypeError):
+        seconds = parse_http_date(date)
+        if seconds is None:
             return
-        seconds = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
         low, high = seconds - received, seconds + _DATE_IS_LATE_BY_SECONDS - sent
         if low > self._high or high < self._low:  # one of the clocks was set: begin anew
             self._low, self._high = low, high

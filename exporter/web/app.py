@@ -99,7 +99,7 @@ def _explain(pages: Pages) -> ExceptionHandler:
     def explain(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        if request.url.path.startswith(PREFIX):
+        if request.scope["path"].startswith(PREFIX):
             return json_answer({"error": error.detail}, status=error.status_code, headers=dict(error.headers or {}))
         if error.status_code == 405:
             return PlainTextResponse(error.detail, error.status_code, error.headers)

@@ -125,7 +125,8 @@ class HistoryReader:
         events = translate.events(rows, seen.newest)
         if len(events) < len(rows):
             run.fail(BadResponse(f"{STATUS_HISTORY}: the time of a row cannot be read"))
-        ids = tuple(row.id for row in rows) + (seen.ids if met else ())
+        delivered = {event.id for event in events}
+        ids = tuple(row.id for row in rows if row.id in delivered) + (seen.ids if met else ())
         newest = events[-1] if events else seen.newest
         self._seen[key] = Seen(tuple(dict.fromkeys(ids))[:_IDS_REMEMBERED], newest)
         run.deliver(HistoryRead(key, tuple(events), complete=not met))

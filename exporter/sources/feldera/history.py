@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -22,6 +24,10 @@ from exporter.sources.http import ApiClient
 EVENTS = "/v0/pipelines/{name}/events"
 LATEST = "/v0/pipelines/{name}/events/latest"
 EVENT = "/v0/pipelines/{name}/events/{event_id}"
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]{1,100}")
+"""Names as Feldera allows them; no other says anything about the server."""
+
 
 class Seen(msgspec.Struct, frozen=True):
     """Where the reading of a pipeline's events stands: the newest one, and the row's version then."""
@@ -50,6 +56,14 @@ class HistoryReader:
         self._workers = config.max_concurrency - 1  # one is left to the poll
         self._sweep_due = time.monotonic() + config.history_interval
         self._has_events_api = True
+        self._polled_at = 0.0
+        self._ambiguous: frozenset[str] = frozenset()
+
+    def polled(self, asked_at: float) -> None:
+        """The rows are as the server had them at ``asked_at``, by its own clock."""
+        self._polled_at = asked_at
+        counts = Counter(row.name for row in self._rows.values())
+        self._ambiguous = frozenset(name for name, count in counts.items() if count > 1)
 
     def want(self, row: Row, *, before: Row | None) -> None:
         """Queue the pipeline of a changed row."""
@@ -102,15 +116,15 @@ class HistoryReader:
         await self._read_one(run, self._rows[key], whole=self._taken.pop(key))
 
     async def _read_one(self, run: Run, row: Row, *, whole: bool) -> None:
-        if not self._has_events_api:
+        if not self._has_events_api or row.name in self._ambiguous:  # whose events they are nobody could tell
             self._deliver(run, row, [translate.event_of_row(row, time.time())], complete=False)
             return
         try:
             await (self._read_list(run, row) if whole else self._read_latest(run, row))
         except NotFound as error:
-            if error.code is None:  # no such path: a server before 0.292
-                self._has_events_api = False
-                await self._read_one(run, row, whole=whole)
+            if error.code is None:  # no such path: a server before 0.292, or the name makes another path of it
+                self._has_events_api = self._has_events_api and not _PLAIN.fullmatch(row.name)
+                self._deliver(run, row, [translate.event_of_row(row, time.time())], complete=False)
             elif error.code == "NoPipelineMonitorEventsAvailable":
                 self._deliver(run, row, [], complete=True)
             # else UnknownPipelineName: deleted or renamed meanwhile; the next poll tells
@@ -134,7 +148,8 @@ class HistoryReader:
             return True
         steps = (seen.refresh_version, row.refresh_version)
         next_step = all(isinstance(step, int) for step in steps) and steps[1] == steps[0] + 1  # type: ignore[operator]
-        return next_step and (seen.event.statuses, seen.event.has_error) == (event.statuses, event.has_error)
+        in_row = event.at <= self._polled_at  # a younger one may be the second since
+        return next_step and in_row and (seen.event.statuses, seen.event.has_error) == (event.statuses, event.has_error)
 
     async def _read_list(self, run: Run, row: Row) -> None:
         answer = await self._client.get(EVENTS, {"selector": "status"}, name=row.name)

@@ -26,6 +26,7 @@ CONFIG = "/v0/config"
 _PLATFORM_SECONDS = 60.0
 _CONFIG_SECONDS = 3600.0
 _LOGS_SECONDS = 1.0
+_LONGEST_LABEL = 128
 _PART = 250  # pipelines handed over at a time, so that a large answer does not hold the event loop
 _COMPARED = 2500  # and compared at a time
 
@@ -86,9 +87,12 @@ class FelderaSource:
         """The rows to serve, by id; one that is equal to the one known stays the same object, which is kept anyway."""
         rows: dict[str, Row] = {}
         for part in _parts(listed, size=_COMPARED):
-            for row in filter(self._is_ours, part):
+            for row in part:
                 known = self._rows.get(row.id)
-                rows[row.id] = known if known == row else row
+                if known == row:  # chosen before, then
+                    rows[row.id] = known
+                elif self._is_ours(row):
+                    rows[row.id] = row
             await asyncio.sleep(0)
         return rows
 
@@ -113,6 +117,7 @@ class FelderaSource:
         self, run: Run, changed: Sequence[Row], before: Mapping[str, Row], asked_at: float
     ) -> None:
         """Hand over what changed, part by part; a history is queued in one step with its pipeline, never before."""
+        self._history.polled(asked_at)
         for part in _parts(changed):
             for row in part:
                 self._history.want(row, before=before.get(row.id))
@@ -136,7 +141,8 @@ class FelderaSource:
             with contextlib.suppress(NotFound):
                 answer = await self._client.get(CONFIG)
                 config = decode(answer.body, PlatformConfig, CONFIG)
-                run.deliver(PlatformRead(version=config.version or "", edition=config.edition or ""))
+                version, edition = (config.version or "")[:_LONGEST_LABEL], (config.edition or "")[:_LONGEST_LABEL]
+                run.deliver(PlatformRead(version=version, edition=edition))
             self._config_due = time.monotonic() + _CONFIG_SECONDS
         try:
             answer = await self._client.get(CLUSTER_HEALTH, accept=(200, 503))

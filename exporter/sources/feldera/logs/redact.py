@@ -16,8 +16,6 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.S), _GONE),
     # user and password in a URL
     (re.compile(r"(\b[a-z][a-z0-9+.-]{1,20}://)[^\s/@]+@", re.I), rf"\1{_GONE}@"),
-    # a scheme of HTTP's Authorization header
-    (re.compile(r"\b(Bearer\s+(?=\S{6})|(?:Basic|Digest|Negotiate)\s+(?=\S{16}))[^\s\"',;]+", re.I), rf"\1{_GONE}"),
     # a name that says it, and its value
     (
         re.compile(
@@ -27,6 +25,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
         ),
         rf"\1{_GONE}",
     ),
+    # a scheme of HTTP's Authorization header
+    (re.compile(r"\b(Bearer\s+(?=\S{6})|(?:Basic|Digest|Negotiate)\s+(?=\S{16}))[^\s\"',;]+", re.I), rf"\1{_GONE}"),
     # keys that are known by their shape: Feldera, AWS, GitHub, GitLab, Slack, Google, Stripe, JSON Web Tokens
     (re.compile(r"\bapikey:[\w.-]{8,}", re.I), f"apikey:{_GONE}"),
     (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), _GONE),
