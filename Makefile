@@ -1,13 +1,15 @@
 # Each command prepares what it needs the first time and starts at once the next.
-# Variables: LISTEN and DURATION for demo; PYTHON (3.11 or newer); ARGS for pytest, the benchmarks and uv.
+# Variables: LISTEN and DURATION for demo; PYTHON (3.11 or newer); ARGS for pytest, the benchmarks and uv; JOBS: how many
+# files of tests run side by side (0: one after another, in this process).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs dashboards manifests lock clean
+.PHONY: help demo test lint bench soak audit sbom docs dashboards manifests lock clean
 
 LISTEN ?= 127.0.0.1:10777
 DURATION ?=
 PYTHON ?= python3
 ARGS ?=
+JOBS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,9 +19,12 @@ LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 
 
 help:
 	@echo "make demo    the exporter on simulated control planes [LISTEN=127.0.0.1:10777] [DURATION=SECONDS]"
-	@echo "make test    all tests [ARGS=for pytest]"
+	@echo "make test    all tests [ARGS=for pytest] [JOBS=3]"
 	@echo "make lint    ruff and mypy"
 	@echo "make bench   the benchmarks [ARGS=for them]"
+	@echo "make soak    random faults and churn for half an hour [MINUTES=30] [SEED=]"
+	@echo "make audit   known vulnerabilities of what the locks name"
+	@echo "make sbom    a bill of materials of requirements.lock [ARGS=sbom.json]"
 	@echo "make docs    docs/metrics.md, from the tables in the code"
 	@echo "make dashboards  the Grafana boards, their rules and their table of codes"
 	@echo "make manifests   what deploy/kubernetes has of alerts/ and dashboards/"
@@ -33,7 +38,7 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	@tests/tools/install.sh
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -41,6 +46,16 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(VENV)/.dev
+	@exec $(BIN)/python -m tests.faults.soak --minutes=$(or $(MINUTES),30) $(if $(SEED),--seed=$(SEED))
+
+# Exit code 3: no advisory service could be asked.
+audit: $(VENV)/.dev
+	@$(BIN)/python tests/tools/audit.py
+
+sbom: $(VENV)/.dev
+	@$(BIN)/python tests/tools/sbom.py $(or $(ARGS),sbom.json)
 
 docs: $(VENV)/.runtime
 	@$(BIN)/python -m exporter.metrics.document > $(VENV)/metrics.md

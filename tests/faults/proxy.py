@@ -1,0 +1,251 @@
+"""A TCP or TLS proxy in front of a server, which passes everything on until a fault is put in its way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+Door = Literal["open", "closed", "deaf", "crowded", "plain"]
+"""Whether connections are taken: all; none; by the kernel only; not even by the kernel; with no TLS but a refusal."""
+
+_LONGEST_HEAD = 64 * 1024
+_BACKLOG = 256
+_STILL = frozenset({"content-length", "connection", "transfer-encoding"})
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What a client asked: the first line's target, the whole head, and the body."""
+
+    target: str
+    head: bytes
+    body: bytes
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A whole answer."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = {}
+
+    def head(self, *, close: bool = True) -> bytes:
+        """The head as it goes over the wire; the length is the body's, unless a header says otherwise."""
+        length, connection = str(len(self.body)), "close" if close else "keep-alive"
+        fields = {"Content-Length": length, **self.headers, "Connection": connection}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items() if value)
+        return f"HTTP/1.1 {self.status} X\r\n{lines}\r\n".encode()
+
+
+class Exchange:
+    """A request at the proxy: what a fault has to work with."""
+
+    def __init__(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, upstream: tuple[str, int]
+    ) -> None:
+        self.request = request
+        self._reader = reader
+        self._writer = writer
+        self._upstream = upstream
+
+    async def ask(self) -> Answer:
+        """What the server behind answers."""
+        reader, writer = await asyncio.open_connection(*self._upstream, limit=2**20)
+        try:
+            writer.write(_passed_on(self.request))
+            answer = await reader.read()
+        finally:
+            writer.close()
+        return _parsed(answer)
+
+    async def send(self, data: bytes) -> None:
+        """These bytes, as they are."""
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def answer(self, answer: Answer, *, close: bool = True) -> None:
+        """A whole answer in good order."""
+        await self.send(answer.head(close=close) + answer.body)
+
+    async def left(self) -> None:
+        """Return when the client is gone."""
+        while await self._reader.read(_LONGEST_HEAD):
+            pass
+
+    def finish(self) -> None:
+        """Say that nothing more will come, and stay."""
+        self._writer.write_eof()
+
+    def reset(self) -> None:
+        """Tear the connection down."""
+        sock: socket.socket = self._writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
+
+
+Play = Callable[[Exchange], Awaitable[None]]
+"""What happens to a request; the connection ends after it."""
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+class Proxy:
+    """Stands in front of ``upstream`` (``http://host:port``); its port stays its own whatever happens.
+
+    ``met`` counts requests that a fault was played to; ``usual`` is played while there is none.
+    """
+
+    def __init__(self, upstream: str, *, context: ssl.SSLContext | None = None) -> None:
+        host, _, port = upstream.removeprefix("http://").rpartition(":")
+        self._upstream = (host, int(port))
+        self._context = context
+        self._listening: socket.socket | None = None
+        self._server: asyncio.Server | None = None
+        self._knocking: list[socket.socket] = []
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._busy: set[asyncio.Task[None]] = set()
+        self._play: Play | None = None
+        self._lets_in = True
+        self.usual: Play | None = None
+        self.port = 0
+        self.met = 0
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Proxy]:
+        """Listen while the block runs."""
+        await self._enter(self._context)
+        try:
+            yield self
+        finally:
+            self._leave()
+            self._close()
+            self._tear(self._open)
+            await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def fault(
+        self, play: Play | None, *, door: Door = "open", context: ssl.SSLContext | Literal["usual"] = "usual"
+    ) -> None:
+        """Put this in everybody's way from the next request on; what is being answered well is answered."""
+        in_good_order = self._play is None
+        self._play = play
+        self._lets_in = door == "open" and context == "usual"
+        self._leave()
+        if door == "closed":
+            self._close()
+        elif door == "crowded":
+            self._crowd()
+        elif door == "open":
+            await self._enter(self._context if context == "usual" else context)
+        elif door == "plain":
+            await self._enter(None, serve=_refuse)
+        if not (in_good_order and self._lets_in):
+            self._tear(self._open.keys() - self._busy if in_good_order else self._open)
+
+    async def mend(self) -> None:
+        """Pass everything on again; connections that met the fault are torn down."""
+        await self.fault(None)
+
+    async def _enter(self, context: ssl.SSLContext | None, *, serve: Serve | None = None) -> None:
+        """Take connections; the socket behind stays open when nobody takes any, so that it is never refused."""
+        if self._listening is None:
+            self._listening = socket.create_server(("127.0.0.1", self.port), backlog=_BACKLOG)
+            self.port = self._listening.getsockname()[1]
+        self._listening.listen(_BACKLOG)
+        self._server = await asyncio.start_server(
+            serve or self._serve, sock=self._listening.dup(), ssl=context, limit=_LONGEST_HEAD, backlog=_BACKLOG
+        )
+
+    def _leave(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for sock in self._knocking:
+            sock.close()
+        self._knocking = []
+
+    def _close(self) -> None:
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+
+    def _crowd(self) -> None:
+        """Fill the queue of connections that wait, so that new ones hang."""
+        assert self._listening is not None
+        self._listening.listen(0)
+        for _ in range(4):
+            self._knocking.append(sock := socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", self.port))
+
+    def _tear(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        for task in list(tasks):
+            self._open[task].transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[task] = writer
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                while await self._exchange(task, reader, writer):
+                    pass
+        finally:
+            writer.close()
+            del self._open[task]
+
+    async def _exchange(
+        self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """One request; whether the connection stays open."""
+        exchange = Exchange(await _request(reader), reader, writer, self._upstream)
+        play = self._play or self.usual
+        self._busy.add(task)
+        try:
+            if play is None:
+                await exchange.answer(await exchange.ask(), close=not self._lets_in)
+                return self._lets_in
+            self.met += play is self._play
+            await play(exchange)
+            return False
+        finally:
+            self._busy.discard(task)
+
+
+async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """What a server without TLS says to somebody who begins with it."""
+    with contextlib.suppress(OSError):
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+    writer.close()
+
+
+async def _request(reader: asyncio.StreamReader) -> Request:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = _fields(head).get("content-length", "0")
+    return Request(head.split(b" ", 2)[1].decode(), head, await reader.readexactly(int(length)))
+
+
+def _passed_on(request: Request) -> bytes:
+    """The request as the server behind gets it: for one answer, not compressed."""
+    first, *lines = request.head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    kept = [line for line in lines if line.partition(b":")[0].lower() not in (b"connection", b"accept-encoding")]
+    return b"\r\n".join([first, *kept, b"Connection: close", b"", b""]) + request.body
+
+
+def _parsed(data: bytes) -> Answer:
+    head, _, body = data.partition(b"\r\n\r\n")
+    status = int(head.split(b" ", 2)[1])
+    fields = {name: value for name, value in _fields(head).items() if name not in _STILL}
+    return Answer(status, body, fields)
+
+
+def _fields(head: bytes) -> dict[str, str]:
+    pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:] if line)
+    return {name.lower(): value.strip() for name, _, value in pairs}
