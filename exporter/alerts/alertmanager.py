@@ -94,8 +94,9 @@ class Alertmanager:
                         alertmanager=self._name)  # fmt: skip
 
     def start(self) -> None:
-        """Begin to send."""
-        self._task = asyncio.create_task(self._run())
+        """Begin to send, unless that has begun."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
 
     def put(self, notices: Sequence[Notice]) -> None:
         """Send these as soon as possible."""

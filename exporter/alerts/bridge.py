@@ -68,6 +68,7 @@ class Bridge:
         self._memory = Memory()
         self._engine: Engine | None = None
         self._managers: dict[str, Alertmanager] = {}
+        self._restored = False
         self._running = False
         self._failing = False
         for name in ALERTS:
@@ -80,6 +81,9 @@ class Bridge:
 
         Whether the bridge begins to work with this, and is to be told of every source.
         """
+        if not self._restored:
+            self._restored = True
+            self._memory.restore(self._keep.restore_alerts())
         if settings is None:
             await self._turn_off()
             return False
@@ -87,7 +91,6 @@ class Bridge:
         receivers = [str(member.url) for member in settings.alertmanagers]
         places = Places.of(settings, address)
         if self._engine is None:
-            self._memory.restore(self._keep.restore_alerts())
             self._engine = Engine(settings, places, receivers, self._memory)
         else:
             self._engine.configure(settings, places, receivers, self._clock())
@@ -188,8 +191,6 @@ class Bridge:
 
     async def _turn_off(self) -> None:
         """Without the section nothing fires, and nothing is remembered; what was posted ends with its lease."""
-        if self._engine is None:
-            self._memory.restore(self._keep.restore_alerts())
         await self._close(list(self._managers))
         self._engine = None
         self._memory.clear()

@@ -74,6 +74,7 @@ class Engine:
 
     def unwatch(self, source: str) -> None:
         """A source is not read any more: its alerts end."""
+        source = str(source)  # of a plain type, which encoders know
         self._watched.pop(source, None)
         self._memory.known_from.pop(source)
         for subject in [subject for subject in self._memory.handled if subject[0] == source]:
