@@ -19,10 +19,11 @@ from exporter.metrics.own import OwnMetrics
 from exporter.metrics.page import Page
 from exporter.metrics.publish import Publisher
 from exporter.model import Dimension, LogLine
-from exporter.persistence import Saver, StateFile
+from exporter.persistence import Saver
 from exporter.reading import Around, Reading
 from exporter.schedule import Schedule
 from exporter.sources.kinds import KINDS
+from exporter.statefile import StateFile
 from exporter.store import SourceFacts
 from exporter.supervise import Part, Supervisor, watch_loop
 from exporter.web.app import create_app

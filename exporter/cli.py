@@ -29,8 +29,8 @@ from exporter.config.file import load, parse
 from exporter.config.shard import Shard
 from exporter.demo.servers import KINDS as SIMULATORS
 from exporter.errors import ConfigError, OutputError, PipelineExporterError, StateError
-from exporter.persistence import StateFile, open_state
 from exporter.sources.kinds import KINDS
+from exporter.statefile import StateFile, open_state
 from exporter.web.server import Server, listen, url_of
 from exporter.web.watched import WatchedConfig
 

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "exporter"
 LAYERS = (
     ("exporter", "exporter.errors", "exporter.memory", "exporter.model", "exporter.logs"),
     ("exporter.config", "exporter.store", "exporter.history"),
-    ("exporter.http",),
+    ("exporter.http", "exporter.statefile"),
     ("exporter.sources", "exporter.metrics", "exporter.alerts", "exporter.persistence"),
     ("exporter.schedule", "exporter.supervise", "exporter.web"),
     ("exporter.reading",),

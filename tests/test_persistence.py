@@ -26,7 +26,8 @@ from exporter.model import (
     TraceRecord,
     TraceSession,
 )
-from exporter.persistence import MIGRATIONS, Saver, StateFile, open_state
+from exporter.persistence import Saver
+from exporter.statefile import MIGRATIONS, StateFile, open_state
 from exporter.store import SourceFacts
 
 DIMENSIONS = (Dimension("a", ("x", "y", "z"), "A."), Dimension("b", ("u", "v"), "B."))
@@ -180,7 +181,7 @@ def test_two_processes_cannot_share_a_file(tmp_path: Path) -> None:
     """The second one is refused with a sentence."""
     path = tmp_path / "state.db"
     state = open_state(path)
-    code = "import sys, pathlib, exporter.persistence as p\ntry: p.open_state(pathlib.Path(sys.argv[1]))\n"
+    code = "import sys, pathlib, exporter.statefile as p\ntry: p.open_state(pathlib.Path(sys.argv[1]))\n"
     code += "except p.StateError as error: print(error)"
     found = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60)
     assert state is not None

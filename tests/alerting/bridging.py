@@ -12,8 +12,8 @@ from typing import Any
 from exporter.app import Application
 from exporter.config import Config
 from exporter.config.file import parse
-from exporter.persistence import open_state
 from exporter.sources.kinds import KINDS
+from exporter.statefile import open_state
 from exporter.web.server import listen, url_of
 from tests.e2e.harness import Exporter
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from exporter.errors import StateError
-from exporter.persistence import MIGRATIONS, Saver, StateFile, open_state
+from exporter.persistence import Saver
+from exporter.statefile import MIGRATIONS, StateFile, open_state
 
 ROW = ("alert", '["a"]', b"facts")
 OTHER = ("handled", '["a"]', b"other")
