@@ -1,146 +1,121 @@
-"""``make bench``: quiet fleets, dense and sparse, and a cold start on a long history, watched from outside."""
+"""``make bench``: fleets of all sizes, a cold start and a backfill on a long past; ``--write`` keeps the tables."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 
 import click
-import httpx
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import Metric
-from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.processes import Exporter, exporter, simulator
+from benchmarks.fleet import Case, Figures, Fleet
+from benchmarks.lines import fleet_lines, past_line
+from benchmarks.past import SECONDS_OF_PAST, Past, backfill, cold_start
+from benchmarks.processes import cores, exporter, simulator
+from benchmarks.tables import Results, markdown
 
-_POLLS = 'pipeline_exporter_task_duration_seconds_count{source="bench",task="poll"}'
-_REQUESTS = "pipeline_exporter_api_requests_total{"
-_PLATFORM = '"/v0/c'  # read once a minute and once an hour, whatever the fleet
-_SEEN = b"\npipeline_last_event_timestamp_seconds{"
-_TWO_HOURS, _FIVE_DAYS = 7200.0, 432_000.0
+DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
+BEGIN, END = "<!-- begin of what make bench writes -->", "<!-- end of what make bench writes -->"
+_SERIES = ("sparse", "dense")
+_SHORT_PAST = 3600.0
+_OTHERS = ("benchmarks.logs", "benchmarks.alerts")
+_LIBRARIES = ("msgspec", "aiohttp", "uvicorn", "prometheus-client")
+_MIDDLE, _LARGE = 5000, 20_000
 
 
 @click.command()
-@click.option("--pipelines", multiple=True, default=(1000, 10_000), show_default=True, help="Sizes of the quiet fleet.")
-@click.option("--cold", default=1000, show_default=True, help="Pipelines of the cold start; 0 leaves it out.")
+@click.option(
+    "--pipelines", multiple=True, type=click.IntRange(min=1), default=(100, 1000, 10_000, 50_000), show_default=True,
+    help="Sizes of the Feldera fleets; repeatable.",
+)  # fmt: skip
 @click.option("--core", default=1000, show_default=True, help="Calyptia pipelines; 0 leaves them out.")
-@click.option("--scrapes", default=100, show_default=True, help="Requests timed for each figure.")
-def main(pipelines: tuple[int, ...], cold: int, core: int, scrapes: int) -> None:
-    """Print one line of figures for each measurement."""
-    print(f"{os.cpu_count()} cores")
-    for count in pipelines:
-        with simulator("feldera", count, _TWO_HOURS) as keys:
-            for series in ("dense", "sparse"):
-                with exporter(keys, series=series) as running:
-                    quiet(running, f"feldera {count} {series}", count, scrapes)
-    if core:
-        with simulator("calyptia", core, _TWO_HOURS) as keys, exporter(keys, series="dense") as running:
-            quiet(running, f"calyptia {core} dense", core, scrapes)
-            print("  one request for the core instances and, for each, one a page of pipelines: docs/calyptia.md")
-    if cold:
-        with simulator("feldera", cold, _FIVE_DAYS) as keys, exporter(keys, series="dense") as running:
-            retained = len(httpx.get(f"{keys['url']}/v0/pipelines/orders-enrichment/events").json())
-            cold_start(running, f"feldera {cold} x {retained} events", cold, retained)
+@click.option("--past", default=1000, show_default=True, help="Pipelines with a long past; 0 leaves them out.")
+@click.option("--scrapes", default=100, show_default=True, help="Answers to time while it polls, and while it rests.")
+@click.option("--others/--no-others", default=True, help="Run the benchmarks of logs and alerts, too.")
+@click.option("--write", is_flag=True, help=f"Write the tables to docs/{DOCUMENT.name}.")
+def main(pipelines: Sequence[int], core: int, past: int, scrapes: int, others: bool, write: bool) -> None:
+    """Print lines of figures for each measurement, each with a ratio from the same run."""
+    circumstances = _circumstances()
+    print("; ".join(circumstances), flush=True)
+    sizes = [("feldera", size) for size in pipelines] + [("calyptia", core)] * (core > 0)
+    fleets = [figures for kind, size in sizes for figures in _fleets(kind, size, scrapes)]
+    cold, backfilled = _past(past) if past else (None, None)
+    other = [line for name in _OTHERS for line in _other(name)] if others else []
+    if write:
+        _write(markdown(Results([*circumstances, _load("at the end")], fleets, cold, backfilled, other)))
 
 
-def quiet(running: Exporter, title: str, count: int, scrapes: int) -> None:
-    """From the start to a quiet life."""
-    print(f"{title}: statuses and history of all read {_filled(running, count):.1f} s after the start")
-    requests, cpu = _poll_cost(running)
-    print(f"{title}: quiet poll: {requests:.2f} requests, {cpu * 1000:.0f} ms CPU, the page's packing included")
-    served = _scrapes(running, title, packed=True, count=scrapes)
-    _scrapes(running, title, packed=False, count=scrapes)
-    rendered, lines = _client_render(running.page())
-    print(
-        f"{title}: {lines} samples: prometheus-client renders them in {_ms(rendered)}, "
-        f"{rendered / served:.0f} times the gzip p50"
-    )
-    print(f"{title}: {running.rss() / 2**20:.0f} MiB RSS")
+def _circumstances() -> list[str]:
+    """When and with what; nothing that names the machine."""
+    own, others = cores()
+    shared = "which it shares with the simulated control plane" if own == others else "of its own"
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    return [
+        f"{datetime.now(UTC):%Y-%m-%d}; {os.cpu_count()} cores; the exporter on {len(own)}, {shared}",
+        f"Python {platform.python_version()}, {libraries}",
+        _load("at the start"),
+    ]
 
 
-def cold_start(running: Exporter, title: str, count: int, retained: int) -> None:
-    """The whole retained history of every pipeline, from the start of the process."""
-    seconds, cpu = _filled(running, count), running.cpu()
-    page = running.page().decode()
-    mebibytes = _sum(page, 'pipeline_exporter_api_response_bytes_total{endpoint="/v0/pipelines/{name}/events"') / 2**20
-    print(
-        f"{title}: {seconds:.1f} s, {cpu:.1f} s CPU, {mebibytes:.0f} MiB of events: {count / seconds:.0f} pipelines/s, "
-        f"{count * retained / seconds:.0f} events/s, {running.rss() / 2**20:.0f} MiB RSS"
-    )
+def _load(when: str) -> str:
+    """How busy the machine is with other things."""
+    return f"load average {when}: {os.getloadavg()[0]:.1f}"
 
 
-def _filled(running: Exporter, count: int) -> float:
-    """Seconds from the start of the process until every pipeline's history was read."""
-    while running.page(gzip=True).count(_SEEN) < count:
-        time.sleep(0.3)
-    return time.time() - running.process.create_time()
+def _fleets(kind: str, size: int, scrapes: int) -> Iterator[Figures]:
+    for series in _SERIES:
+        case = _case(kind, size, series, scrapes)
+        with (
+            simulator(kind, size, _SHORT_PAST) as plane,  # a fresh one: the one before has been changed
+            exporter(plane, series=series, poll_interval=case.poll_interval) as running,
+        ):
+            figures = Fleet(case, plane, running).measure()
+        for line in fleet_lines(figures):
+            print(f"{case.name}: {line}", flush=True)
+        yield figures
 
 
-def _poll_cost(running: Exporter) -> tuple[float, float]:
-    """Requests and CPU seconds of a poll, over fifteen seconds in which nobody scrapes."""
-    time.sleep(5)
-    before, cpu = running.page().decode(), running.cpu()
-    time.sleep(15)
-    cpu, after = running.cpu() - cpu, running.page().decode()
-    polls = _sum(after, _POLLS) - _sum(before, _POLLS)
-    return (_requests(after) - _requests(before)) / polls, cpu / polls
+def _case(kind: str, size: int, series: str, scrapes: int) -> Case:
+    """Polls so often that many answers fall into one, and so seldom that the exporter rests in between."""
+    if size < _MIDDLE:
+        return Case(kind, size, series, 0.3, scrapes, seconds=10, rounds=6, waits=True)
+    if size < _LARGE:
+        return Case(kind, size, series, 1.5, scrapes, seconds=16, rounds=4, waits=True)
+    return Case(kind, size, series, 6.0, scrapes, seconds=16, rounds=2, waits=False)
 
 
-def _requests(page: str) -> float:
-    lines = (line for line in page.splitlines() if line.startswith(_REQUESTS) and _PLATFORM not in line)
-    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+def _past(size: int) -> tuple[Past, Past]:
+    with simulator("feldera", size, SECONDS_OF_PAST) as plane:
+        with exporter(plane, series="dense", poll_interval=3) as running:
+            cold = cold_start(plane, running, size)
+        print(f"cold start: {past_line(cold)}", flush=True)
+        written = backfill(plane, size)
+        print(f"backfill: {past_line(written)}", flush=True)
+    return cold, written
 
 
-def _sum(page: str, start: str) -> float:
-    return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith(start))
+def _other(name: str) -> list[str]:
+    """The lines of a benchmark that is a command of its own, if there is one."""
+    if importlib.util.find_spec(name) is None:
+        return []
+    done = subprocess.run([sys.executable, "-m", name], check=True, stdout=subprocess.PIPE, text=True)
+    print(done.stdout, end="", flush=True)
+    return done.stdout.splitlines()
 
 
-def _scrapes(running: Exporter, title: str, *, packed: bool, count: int) -> float:
-    """Print how long the page takes over a connection of its own; the median."""
-    times, size = [], 0
-    for _ in range(count):
-        begin = time.perf_counter()
-        size = running.raw(gzip=packed)
-        times.append(time.perf_counter() - begin)
-    p50, p99 = statistics.median(times), statistics.quantiles(times, n=100)[98]
-    rate = f", {size / p50 / 1e6:.0f} MB/s"
-    print(
-        f"{title}: /metrics {'gzip' if packed else 'identity'}: p50 {_ms(p50)}, p99 {_ms(p99)}, "
-        f"{size / 2**20:.1f} MiB{'' if packed else rate}"
-    )
-    return p50
+def _write(tables: str) -> None:
+    """Put the tables between the marks of the document."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}", encoding="utf-8")
 
 
-def _client_render(page: bytes) -> tuple[float, int]:
-    """Seconds in which prometheus-client renders the same samples, and their number."""
-    families = list(text_string_to_metric_families(page.decode()))
-    registry: Any = CollectorRegistry()
-    registry.register(_Fixed(families))
-    return _timed(lambda: generate_latest(registry)), sum(len(family.samples) for family in families)
-
-
-class _Fixed:
-    """A collector of samples made before."""
-
-    def __init__(self, families: list[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> list[Metric]:
-        """All of them."""
-        return self._families
-
-
-def _timed(function: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    function()
-    return time.perf_counter() - begin
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.1f} ms"
-
-
-main()
+if __name__ == "__main__":
+    main()

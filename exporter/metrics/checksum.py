@@ -6,6 +6,8 @@ A CRC is a polynomial over GF(2); that of ``a + b`` is that of ``a`` shifted by 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _POLYNOMIAL = 0xEDB88320
 _ONE = 1 << 31
 
@@ -17,11 +19,22 @@ def combine(first: int, second: int, shift: int) -> int:
 
 def shift_by(length: int) -> int:
     """What shifts a CRC by so many bytes: x to the power of 8 times ``length``, modulo the polynomial."""
-    product, bit = _ONE, 3
+    product, place = _ONE, 0
     while length:
-        if length & 1:
+        length, byte = divmod(length, 256)
+        product = _multiply(_shift_by_byte(byte, place), product)
+        place += 1
+    return product
+
+
+@lru_cache(maxsize=1024)
+def _shift_by_byte(byte: int, place: int) -> int:
+    """The same for one byte of a length: most pieces share two of the three."""
+    product, bit = _ONE, 3 + 8 * place
+    while byte:
+        if byte & 1:
             product = _multiply(_SQUARES[bit % 32], product)
-        length >>= 1
+        byte >>= 1
         bit += 1
     return product
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from exporter.metrics.exposition import Piece
@@ -13,45 +12,77 @@ Stay: TypeAlias = tuple[bytes, float, float]
 
 Stays: TypeAlias = tuple[bytes, tuple[Stay, ...]]
 
-_OBJECTS = 512
+_OBJECTS = 128
+
+
+class _Block:
+    """The stays of some pipelines, and the lines made of them for one time."""
+
+    def __init__(self) -> None:
+        self.stays: dict[str, Stays] = {}
+        self._written: tuple[float, Piece] | None = None
+
+    def put(self, key: str, stays: Stays | None) -> int:
+        """Take in the stays of a pipeline, or forget it; by how many lines there are more."""
+        old = self.stays.get(key)
+        if old == stays:
+            return 0
+        self._written = None
+        if stays is None:
+            del self.stays[key]
+        else:
+            self.stays[key] = stays
+        return _count(stays) - _count(old)
+
+    def piece(self, now: float) -> Piece:
+        """The lines at the time ``now``; the same object as long as nothing changed."""
+        if self._written is None or self._written[0] != now:
+            self._written = (now, Piece(_lines(self.stays.values(), now)))
+        return self._written[1]
 
 
 class Moving:
-    """The open stays of a source's pipelines, written for one time after another."""
+    """The open stays of a source's pipelines, written for one time after another. ``series`` is how many lines."""
 
     def __init__(self) -> None:
-        self._stays: dict[str, Stays] = {}
-        self._written: tuple[float, list[Piece]] | None = None
-
-    @property
-    def series(self) -> int:
-        """How many lines there are."""
-        return sum(len(stays) for _, stays in self._stays.values())
+        self._blocks: list[_Block] = []
+        self._block_of: dict[str, _Block] = {}
+        self._with_room: list[_Block] = []
+        self.series = 0
 
     def put(self, key: str, head: bytes, stays: tuple[Stay, ...]) -> None:
         """Take in the stays of a pipeline; ``head`` is what its lines begin with."""
-        if self._stays.get(key) != (head, stays):
-            self._stays[key] = (head, stays)
-            self._written = None
+        block = self._block_of.get(key) or self._place(key)
+        self.series += block.put(key, (head, stays))
 
     def drop(self, key: str) -> None:
         """Forget a pipeline."""
-        if self._stays.pop(key, None) is not None:
-            self._written = None
+        block = self._block_of.pop(key, None)
+        if block is not None:
+            if len(block.stays) == _OBJECTS:
+                self._with_room.append(block)
+            self.series += block.put(key, None)
 
     def pieces(self, now: float) -> list[Piece]:
-        """The lines at the time ``now``; the same objects as long as nothing changed."""
-        if self._written is None or self._written[0] != now:
-            self._written = (now, list(self._write(now)))
-        return self._written[1]
+        """The lines at the time ``now``; of blocks that did not change at that time the same objects."""
+        return [piece for block in self._blocks if (piece := block.piece(now)).size]
 
-    def _write(self, now: float) -> Iterator[Piece]:
-        stays = iter(self._stays.values())
-        while part := list(islice(stays, _OBJECTS)):
-            yield Piece(_lines(part, now))
+    def _place(self, key: str) -> _Block:
+        """A block for a new pipeline: one with room, or a new one; it is put there at once."""
+        if not self._with_room:
+            self._with_room.append(block := _Block())
+            self._blocks.append(block)
+        block = self._block_of[key] = self._with_room[-1]
+        if len(block.stays) == _OBJECTS - 1:
+            self._with_room.pop()
+        return block
 
 
-def _lines(part: list[Stays], now: float) -> Iterator[bytes]:
+def _count(stays: Stays | None) -> int:
+    return 0 if stays is None else len(stays[1])
+
+
+def _lines(part: Iterable[Stays], now: float) -> Iterator[bytes]:
     for head, stays in part:
         for end, seconds, start in stays:
             yield b"%b%b%.3f\n" % (head, end, seconds + (now - start if now > start else 0.0))
