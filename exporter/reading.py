@@ -13,7 +13,7 @@ from exporter.config import SourceConfig
 from exporter.config.shard import Shard
 from exporter.metrics.own import OwnMetrics, SourceMetrics
 from exporter.metrics.page import Section
-from exporter.model import Fact
+from exporter.model import Fact, Snapshot
 from exporter.persistence import Saver
 from exporter.schedule import Runner
 from exporter.sources.base import Known, Source
@@ -114,7 +114,7 @@ class Reading:
     def _deliver(self, fact: Fact) -> None:
         change = self.facts.apply(fact)
         self._around.alerts.note(self.config.name, fact, change)
-        self._show(change)
+        self._show(change, more_comes=isinstance(fact, Snapshot) and not fact.whole)
 
     def watched(self) -> None:
         """Tell the alerting bridge of the source, and how the last poll went."""
@@ -123,10 +123,12 @@ class Reading:
             why = self._problems.get("poll", "")
             self._around.alerts.ended(self.config.name, "poll", success=not self._failing, why=why)
 
-    def _show(self, change: Change) -> None:
+    def _show(self, change: Change, *, more_comes: bool = False) -> None:
+        """Render and keep what changed; a page is not put together for a part of an answer."""
         self.section.update(change)
         self._around.saver.note(self.facts, change)
-        self._around.changed()
+        if not more_comes:
+            self._around.changed()
 
     def _known(self, pipeline_id: str) -> Known | None:
         history = self.facts.history.pipelines.get(pipeline_id)

@@ -250,10 +250,10 @@ async def _read_out(response: httpx.Response) -> None:
 
 def _fitting(batch: Sequence[Outgoing], encode: Callable[[Outgoing], bytes]) -> Iterator[tuple[Outgoing, bytes]]:
     """The alerts of a batch that fit into one body, as they are posted; at least one."""
-    size = 0
-    for out in batch:
+    size = 1  # with a bracket or a comma before each alert, and the bracket at the end
+    for place, out in enumerate(batch):
         body = encode(out)
         size += len(body) + 1
-        if size > _MOST_BODY_BYTES and size > len(body) + 1:
+        if place and size > _MOST_BODY_BYTES:
             return
         yield out, body

@@ -1,4 +1,4 @@
-"""The text of every family for the objects of a source, in blocks: a change makes the pieces of its block anew."""
+"""The text of every family for the objects of a source, in pieces: a change makes the pieces anew that it is in."""
 
 from __future__ import annotations
 
@@ -10,20 +10,29 @@ from exporter.metrics.family import Family
 
 V = TypeVar("V")
 
-_OBJECTS = 128  # as few as let compression find what repeats
+_PIECE_BYTES = 32 * 1024  # enough for compression to find what repeats, little enough to be compressed again
+_FEWEST, _MOST = 4, 128
 
 
-class _Block:
-    """Some objects: their texts by family, and the pieces made of them since they last changed."""
+class _Shelf:
+    """The texts of one family by object, in groups of neighbours, and the piece made of each since it last changed."""
 
-    def __init__(self, families: Sequence[str]) -> None:
-        self.texts: dict[str, dict[str, bytes]] = {family: {} for family in families}
-        self.pieces: dict[str, Piece] = {}
-        self.keys: set[str] = set()
+    def __init__(self) -> None:
+        self._per_group = 0
+        self._groups: list[dict[str, bytes]] = []
+        self._pieces: list[Piece | None] = []
 
-    def put(self, family: str, key: str, new: bytes) -> int:
-        """Take in the text of an object; by how many lines there are more."""
-        texts = self.texts[family]
+    def put(self, slot: int, key: str, new: bytes) -> int:
+        """Take in the text of the object in a slot; by how many lines there are more."""
+        if not self._per_group:
+            if not new:
+                return 0
+            self._per_group = min(_MOST, max(_FEWEST, _PIECE_BYTES // len(new)))
+        group = slot // self._per_group
+        while group >= len(self._groups):
+            self._groups.append({})
+            self._pieces.append(None)
+        texts = self._groups[group]
         old = texts.get(key, b"")
         if new == old:
             return 0
@@ -31,60 +40,49 @@ class _Block:
             texts[key] = new
         else:
             del texts[key]
-        self.pieces.pop(family, None)
+        self._pieces[group] = None
         return new.count(b"\n") - old.count(b"\n")
 
-    def piece(self, family: str) -> Piece | None:
-        """The lines of a family; None if there is none."""
-        texts = self.texts[family]
-        if not texts:
-            return None
-        if family not in self.pieces:
-            self.pieces[family] = Piece(texts.values())
-        return self.pieces[family]
+    def pieces(self) -> list[Piece]:
+        """All lines."""
+        for group, piece in enumerate(self._pieces):
+            if piece is None:
+                self._pieces[group] = Piece(self._groups[group].values())
+        return [piece for piece in self._pieces if piece is not None and piece.size]
 
 
 class Texts(Generic[V]):
-    """The texts of one source's objects. ``series`` is the number of their lines."""
+    """The texts of one source's objects. ``series`` is the number of their lines.
+
+    Each object has a slot, the same in every family; one that is free is taken first.
+    """
 
     def __init__(self, families: Sequence[Family[V]]) -> None:
         self._families = families
-        self._names = [family.name for family in families]
-        self._blocks: list[_Block] = []
-        self._block_of: dict[str, _Block] = {}
-        self._with_room: list[_Block] = []
+        self._shelves = {family.name: _Shelf() for family in families}
+        self._slots: dict[str, int] = {}
+        self._free: list[int] = []
         self.series = 0
 
     def put(self, key: str, shared: str, view: V) -> None:
         """Render one object anew."""
-        block = self._block_of.get(key) or self._place(key)
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._slots[key] = self._free.pop() if self._free else len(self._slots)
         for family in self._families:
-            self.series += block.put(family.name, key, family.read(family.name, shared, view).encode())
+            text = family.read(family.name, shared, view).encode()
+            self.series += self._shelves[family.name].put(slot, key, text)
 
     def drop(self, key: str) -> None:
         """Forget one object."""
-        block = self._block_of.pop(key, None)
-        if block is None:
+        slot = self._slots.pop(key, None)
+        if slot is None:
             return
-        for name in self._names:
-            self.series += block.put(name, key, b"")
-        if len(block.keys) == _OBJECTS:
-            self._with_room.append(block)
-        block.keys.discard(key)
+        self._free.append(slot)
+        for shelf in self._shelves.values():
+            self.series += shelf.put(slot, key, b"")
 
     def pieces(self, family: str) -> list[Piece]:
         """The lines of one family."""
-        if family not in self._names:
-            return []
-        return [piece for block in self._blocks if (piece := block.piece(family)) is not None]
-
-    def _place(self, key: str) -> _Block:
-        """A block for a new object: one with room, or a new one."""
-        if not self._with_room:
-            self._with_room.append(block := _Block(self._names))
-            self._blocks.append(block)
-        block = self._block_of[key] = self._with_room[-1]
-        block.keys.add(key)
-        if len(block.keys) == _OBJECTS:
-            self._with_room.pop()
-        return block
+        shelf = self._shelves.get(family)
+        return shelf.pieces() if shelf else []

@@ -54,9 +54,9 @@ class Stage:
     """
 
     def __init__(self, settings: Alerting | None = None, *, before: Stage | None = None, state: bool = True) -> None:
-        self.settings = settings or (before.settings if before else alerting())
+        self.settings: Alerting = settings or (before.settings if before else alerting())
         self.receivers = [ALERTMANAGER]
-        self.now = before.now if before else BEGIN
+        self.now: float = before.now if before else BEGIN
         self.file: dict[tuple[str, str], bytes] = dict(before.file) if before and state else {}
         self.facts = SourceFacts("prod", kind="feldera", dimensions=DIMENSIONS)
         if before and state:

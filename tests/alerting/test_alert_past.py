@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporter.model import DeploymentError, FailureRead
-from tests.alerting.stage import ALERTMANAGER, ERROR, Stage, alerting, event, names, pipeline
+from tests.alerting.stage import ALERTMANAGER, ERROR, UNREACHABLE, Stage, alerting, event, names, pipeline
 
 BROKEN = pipeline(error="OutOfMemory", message="heap")
 
@@ -122,6 +122,33 @@ def test_a_restart_neither_resolves_nor_doubles() -> None:
     stage.poll(BROKEN, pipeline("b"))
     assert stage.firing() == {(ERROR, "a")}
     assert stage.alert().starts_at == started
+
+
+def test_a_hold_that_ran_out_meanwhile_waits_for_the_history() -> None:
+    """After a restart it goes on until the history was read again, not only the statuses."""
+    stage = Stage()
+    unseen(stage)
+    stage = stage.restarted()
+    stage.later(1000)
+    stage.poll(pipeline())
+    assert stage.firing() == {(ERROR, "a")}
+    stage.swept()
+    assert stage.firing() == set()
+
+
+def test_a_source_that_could_not_be_read_before_a_restart_stays_unreachable() -> None:
+    """The alert about it goes on, with its start, until a poll works."""
+    stage = Stage()
+    stage.fail()
+    stage.later(200)
+    started = stage.now
+    stage = stage.restarted()
+    stage.later(100)
+    stage.fail()
+    assert stage.firing() == {(UNREACHABLE, "prod")}
+    assert stage.alert(UNREACHABLE, "prod").starts_at == started
+    stage.poll()
+    assert stage.firing() == set()
 
 
 def test_resolved_is_sent_again_in_the_next_life() -> None:

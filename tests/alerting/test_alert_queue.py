@@ -157,12 +157,13 @@ def test_an_end_is_never_said_before_its_beginning_was_heard(words: list[tuple[s
         assert len(waiting) <= 3
         if gets_through:
             say(waiting, now, heard)
-    for one in last.values():
-        waiting.put(one)
+    for one in (None, *last.values()):
+        if one is not None:  # as the engine does at each resend; what waits has got through by then
+            waiting.put(one)
         while len(waiting):
             now += 50
             say(waiting, now, heard)
-        assert (one.labels, one.starts_at) in heard
+        assert one is None or (one.labels, one.starts_at) in heard
 
 
 def say(waiting: Queue, now: float, heard: set[tuple[Labels, float]]) -> None:

@@ -7,8 +7,8 @@ import re
 _GONE = "<redacted>"
 _NAMES = (
     r"pass(?:word|wd|phrase)?|pwd|secret|token|api[-_ ]?key|access[-_ ]?key(?:[-_ ]?id)?"
-    r"|secret[-_ ]?(?:access[-_ ]?)?key|private[-_ ]?key|credentials?|authorization|auth|session[-_ ]?id"
-    r"|sas|signature|sig|cookie"
+    r"|secret[-_ ]?(?:access[-_ ]?)?key|(?:account|shared|master|encryption|private)[-_ ]?key"
+    r"|credentials?|authorization|session[-_ ]?id|sas|signature|sig|cookie"
 )
 
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -23,6 +23,12 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
             r"(?:\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s,;&)\]}]+)",
             re.I,
         ),
+        rf"\1{_GONE}",
+    ),
+    # an option, or prose, that names it and then says it: --password x, PASSWORD is x1
+    (re.compile(rf"(--?(?:[a-z]+-)*(?:{_NAMES})\s+)(?!-)[^\s,;]+", re.I), rf"\1{_GONE}"),
+    (
+        re.compile(rf"(\b(?:{_NAMES})\s+(?:is\s+)?)(?=\S*\d)(?=\S*[a-z])[^\s,;:=<>]{{8,}}", re.I),
         rf"\1{_GONE}",
     ),
     # a scheme of HTTP's Authorization header

@@ -129,9 +129,9 @@ class LogStream:
         block = await self._replay(reader)
         sifted, new, shown = await asyncio.to_thread(self._sift, block)
         self._tally.lost += self._progress.settle(sifted, new.last_at)
-        self._tally.show(shown)
         if sifted.found.lines:
             self._tally.add(new)
+        self._tally.show(shown.telling)
 
     async def _replay(self, reader: _Reader) -> bytes:
         """The lines that come at once.
@@ -150,11 +150,11 @@ class LogStream:
         return b"".join(blocks)
 
     def _sift(self, block: bytes) -> tuple[Sifted, Summary, Summary]:
-        """What is new in a replay, that read, and which lines are to be shown: at first sight also the old ones."""
+        """What is new in a replay, that read, and the lines to show: old ones too if none are shown yet."""
         sifted = self._progress.sift(block)
-        new = summarize(sifted.block, most_telling=self._most_errors)
-        shown = block if sifted.first_sight and not sifted.found.lines else b""
-        return sifted, new, summarize(shown, most_telling=self._most_errors)
+        shows_all = not self._tally.shows_any
+        new = summarize(sifted.block, most_telling=0 if shows_all else self._most_errors)
+        return sifted, new, summarize(block if shows_all else b"", most_telling=self._most_errors)
 
     async def _go_on(self, reader: _Reader) -> None:
         """Count lines as they come, until the stream ends, or is given up because it may be dead."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from exporter.model import LogLevel, LogLine, LogPosition, LogRead
 from exporter.sources.feldera.logs.lines import Summary, Telling
@@ -33,13 +33,19 @@ class Tally:
         self._levels.update(summary.levels)
         self._panics += summary.panics
         self._last_at = summary.last_at if summary.last_at is not None else self._last_at
-        self.show(summary)
+        self.show(summary.telling)
         self._lines_changed = True
 
-    def show(self, summary: Summary) -> None:
+    @property
+    def shows_any(self) -> bool:
+        """Whether lines of failures are kept."""
+        return bool(self._errors)
+
+    def show(self, telling: Iterable[Telling]) -> None:
         """Keep the lines of failures, whether they count or are from before."""
-        self._errors.extend(map(_for_people, summary.telling))
-        self._errors_changed |= bool(summary.telling)
+        kept = [_for_people(line) for line in telling]
+        self._errors.extend(kept)
+        self._errors_changed |= bool(kept)
 
     def take(self, position: Callable[[], LogPosition], *, up: bool) -> LogRead | None:
         """What came since the last time; None if nothing did. ``position`` tells up to where all of that was read."""
