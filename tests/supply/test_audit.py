@@ -11,7 +11,19 @@ from typing import Any
 
 import pytest
 
-from tests.tools.audit import BAD_LIST, CLEAN, IGNORED, LOCKS, NOT_ASKED, VULNERABLE, Ignored, ignored, judged, pinned
+from tests.tools.audit import (
+    BAD_LIST,
+    CLEAN,
+    IGNORED,
+    LOCKS,
+    NOT_ASKED,
+    VULNERABLE,
+    Ignored,
+    ignored,
+    judged,
+    pinned,
+    rounds,
+)
 
 ROOT = Path(__file__).parents[2]
 TODAY = datetime.date(2027, 1, 10)
@@ -91,3 +103,10 @@ def test_the_whole_lock_is_asked_about() -> None:
     assert [len(pinned(lock.read_text(encoding="utf-8"))) > 20 for lock in LOCKS] == [True, True]
     assert pinned("A_b.C==1.0 ; x == 'y' \\\n    --hash=sha256:0\n# d==2\n") == {"a-b-c": "1.0"}
     assert BAD_LIST not in (CLEAN, VULNERABLE, NOT_ASKED)
+
+
+def test_a_name_with_two_versions_is_asked_about_twice() -> None:
+    """A lock may pin one version for one Python and another for the next; both are asked about."""
+    old, new = "a==1 ; python_version < '3.12' \\\n    --hash=x\n", "a==2 ; python_version >= '3.12' \\\n    --hash=y\n"
+    text = f"# comment\n{old}{new}b==3 \\\n    --hash=z\n"
+    assert [pinned(one) for one in rounds(text)] == [{"a": "1", "b": "3"}, {"a": "2"}]

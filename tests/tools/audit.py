@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -87,13 +88,34 @@ def judged(answer: Mapping[str, Any], pins: Mapping[str, str], accepted: Sequenc
     return CLEAN, [f"asked about {len(pins)}: nothing known"]
 
 
+def rounds(text: str) -> list[str]:
+    """A lock as texts in which no name stands twice: a version for one Python, then one for another.
+
+    Without the markers: also what only other systems install is asked about.
+    """
+    found: list[list[str]] = []
+    seen: Counter[str] = Counter()
+    for block in re.split(r"^(?=[A-Za-z0-9])", _MARKER.sub(" ", text), flags=re.MULTILINE)[1:]:
+        name = block.partition("==")[0]
+        if seen[name] == len(found):
+            found.append([])
+        found[seen[name]].append(block)
+        seen[name] += 1
+    return list(map("".join, found))
+
+
 def audit(lock: Path, accepted: Sequence[Ignored]) -> tuple[int, list[str]]:
-    """Ask about one lock file."""
-    text = lock.read_text(encoding="utf-8")
+    """Ask about one lock file; the worst answer counts."""
+    answers = [_ask(text, accepted) for text in rounds(lock.read_text(encoding="utf-8"))]
+    worst = next(code for code in (VULNERABLE, NOT_ASKED, CLEAN) if code in [code for code, _ in answers])
+    return worst, [sentence for _, sentences in answers for sentence in sentences]
+
+
+def _ask(text: str, accepted: Sequence[Ignored]) -> tuple[int, list[str]]:
     with TemporaryDirectory() as folder:
-        everywhere = Path(folder) / lock.name
-        everywhere.write_text(_MARKER.sub(" ", text), encoding="utf-8")  # also what only other systems install
-        done = subprocess.run([*_COMMAND, str(everywhere)], capture_output=True, text=True, timeout=600)
+        file = Path(folder, "requirements.txt")
+        file.write_text(text, encoding="utf-8")
+        done = subprocess.run([*_COMMAND, str(file)], capture_output=True, text=True, timeout=600)
     try:
         answer = json.loads(done.stdout)
     except ValueError:
