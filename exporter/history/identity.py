@@ -11,7 +11,7 @@ _LARGEST = 2**128 - 1
 
 def digest(text: str) -> int:
     """Eight bytes for ``text``; the chance that two of 1,000 texts agree is below 1 in 10^13."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def ordered(text: str) -> int:
@@ -24,7 +24,7 @@ def ordered(text: str) -> int:
             return int(text.replace("-", ""), 16) & _LARGEST
         except ValueError:
             pass
-    raw = text.encode()
+    raw = text.encode("utf-8", "surrogatepass")
     if len(raw) > _BYTES:
         raw = blake2b(raw, digest_size=_BYTES).digest()
     return int.from_bytes(raw.ljust(_BYTES, b"\0"), "big")

@@ -116,7 +116,9 @@ class HistoryReader:
         await self._read_one(run, self._rows[key], whole=self._taken.pop(key))
 
     async def _read_one(self, run: Run, row: Row, *, whole: bool) -> None:
-        if not self._has_events_api or row.name in self._ambiguous:  # whose events they are nobody could tell
+        if row.name in self._ambiguous:  # whose events they are nobody could tell
+            return
+        if not self._has_events_api:
             self._deliver(run, row, [translate.event_of_row(row, time.time())], complete=False)
             return
         try:
