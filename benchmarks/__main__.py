@@ -43,12 +43,14 @@ def main(pipelines: Sequence[int], core: int, past: int, scrapes: int, others: b
     """Print lines of figures for each measurement, each with a ratio from the same run."""
     circumstances = _circumstances()
     print("; ".join(circumstances), flush=True)
-    sizes = [("feldera", size) for size in pipelines] + [("calyptia", core)] * (core > 0)
-    fleets = [figures for kind, size in sizes for figures in _fleets(kind, size, scrapes)]
     cold, backfilled = _past(past) if past else (None, None)
     other = [line for name in _OTHERS for line in _other(name)] if others else []
-    if write:
-        _write(markdown(Results([*circumstances, _load("at the end")], fleets, cold, backfilled, other)))
+    fleets: list[Figures] = []
+    for kind, size in [("calyptia", core)] * (core > 0) + [("feldera", size) for size in pipelines]:
+        for figures in _fleets(kind, size, scrapes):
+            fleets.append(figures)
+            if write:  # each time: a run that is ended early leaves what it has
+                _write(markdown(Results([*circumstances, _load("at the end")], fleets, cold, backfilled, other)))
 
 
 def _circumstances() -> list[str]:

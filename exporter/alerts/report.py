@@ -41,12 +41,14 @@ def would_fire(settings: Alerting, reads: Iterable[Read], now: float) -> list[Al
     return [alert for alert in found if alert.name != WATCHDOG]
 
 
-def show(alerts: Sequence[Alert], reads: Iterable[Read], settings: Alerting, console: Console) -> None:
+def show(alerts: Sequence[Alert], reads: Sequence[Read], settings: Alerting, console: Console) -> None:
     """Print them as a table, and what could not be read."""
     if alerts:
         console.print(_table(alerts))
-    else:
+    elif all(read.polled for read in reads):
         console.print("Nothing would fire now.")
+    else:
+        console.print("What would fire is not known of every source:")
     for read in reads:
         name = read.facts.name
         for task, reason in read.problems.items():

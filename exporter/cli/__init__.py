@@ -96,6 +96,8 @@ def check_config(config_file: Path) -> None:
     config = load_config(config_file)
     names = ", ".join(f"{source.name} ({source.type})" for source in config.sources)
     click.echo(f"{config_file}: valid; sources: {names}")
+    if config.sharding.total > 1 and config.sharding.index is None:
+        click.echo("sharding.index: to be told by --shard.index, or by the ordinal at the end of POD_NAME")
 
 
 @main.command()

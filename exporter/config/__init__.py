@@ -132,6 +132,14 @@ class SourceConfig(HttpConfig, frozen=True, kw_only=True):
 class AlertmanagerConfig(HttpConfig, frozen=True, kw_only=True):
     """One member of an Alertmanager cluster."""
 
+    compared = frozenset({"url"})
+
+    def problems(self) -> list[tuple[str, str]]:
+        """The address is that of the server, not of its API."""
+        if "/api/" not in f"{self.url}/":
+            return []
+        return [("url", "names a path of the API; give the address of Alertmanager itself, as http://host:9093")]
+
 
 class ExternalLabels(dict[str, str]):
     """Labels added to every alert: at most 50, none of them one that the bridge gives itself."""

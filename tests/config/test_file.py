@@ -215,6 +215,10 @@ SECTIONS: list[tuple[str, list[str]]] = [
     ("sharding: {total: 0}", ["sharding.total: 0 is not a whole number from 1 to 1000000"]),
     ("sharding: {index: a}", ["sharding.index: 'a' is not a whole number from 0 to 1000000"]),
     ("sharding: {idx: 1}", ["sharding.idx: unknown key; did you mean index?"]),
+    ("alerting: {alertmanagers: [{url: 'http://a:9093/api/v2/alerts'}]}", [
+        "alerting.alertmanagers[0].url: names a path of the API; give the address of Alertmanager itself, "
+        "as http://host:9093",
+    ]),
     ("alerting: {}", ["alerting.alertmanagers: is missing"]),
     ("alerting: {alertmanagers: ['http://h']}", [
         "alerting.alertmanagers[0]: expected keys and values, got a text",
