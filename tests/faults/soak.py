@@ -103,8 +103,6 @@ class Soak:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for proxy in self._theatre.proxies.values():
-            await proxy.mend()
         await self._settle()
         await self._look(first=False)
         await self._count_polls()
@@ -122,11 +120,13 @@ class Soak:
         while True:
             fault = self._chance.choice(_FAULTS)
             target = self._chance.choice([target for target in TARGETS if target in fault.targets])
-            async with self._steady:
-                await self._theatre.enter(fault, target)
-            await asyncio.sleep(self._chance.uniform(*_FAULT_SECONDS))
-            async with self._steady:
-                await self._theatre.leave(fault, target)
+            try:
+                async with self._steady:
+                    await self._theatre.enter(fault, target)
+                await asyncio.sleep(self._chance.uniform(*_FAULT_SECONDS))
+            finally:  # the soak may end in the midst of it
+                async with self._steady:
+                    await self._theatre.leave(fault, target)
             self.report.faults += 1
             await asyncio.sleep(self._chance.uniform(*_REST_SECONDS))
 
