@@ -113,15 +113,11 @@ class HistoryRead(msgspec.Struct, frozen=True):
 
 
 class FailureRead(msgspec.Struct, frozen=True):
-    """Why a deployment failed that is over: found in the history, no longer in the pipeline's state.
-
-    It began at ``at`` and lasted until ``until`` (None: not known).
-    """
+    """Why a deployment failed that is over: found in the history, no longer in the pipeline's state."""
 
     pipeline_id: str
     at: float
     error: DeploymentError
-    until: float | None = None
 
 
 class TraceSession(msgspec.Struct, frozen=True, gc=False):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
@@ -20,7 +19,8 @@ from exporter.config import AlertmanagerConfig
 from exporter.errors import SourceError
 from exporter.http.client import open_client
 from exporter.http.credentials import Credentials
-from exporter.http.failures import refused, translated
+from exporter.http.failures import refused, translating
+from exporter.http.retryafter import backoff
 
 log = structlog.get_logger(__name__)
 
@@ -189,15 +189,10 @@ class Alertmanager:
         """One request. Raises SourceError if it is not answered with 2xx."""
         success = False
         try:
-            async with asyncio.timeout(self.config.timeout):
-                await self._exchange(b"[" + b",".join(alerts) + b"]")
+            with translating(PATH):
+                async with asyncio.timeout(self.config.timeout):
+                    await self._exchange(b"[" + b",".join(alerts) + b"]")
             success = True
-        except SourceError:
-            raise
-        except Exception as error:
-            if (ours := translated(error, PATH)) is None:
-                raise
-            raise ours from error
         finally:
             self._counts.posted(len(alerts), success=success)
 
@@ -234,9 +229,8 @@ class Alertmanager:
 
 def pause_after(failures: int, asked: float | None) -> float:
     """Seconds until the next attempt after failures in a row; what the server asked for counts, within bounds."""
-    backoff = min(_FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10), _LONGEST_PAUSE_SECONDS)
-    jittered = random.uniform(0.5, 1.0) * backoff
-    return jittered if asked is None else max(jittered, min(asked, _LONGEST_ASKED_SECONDS))
+    pause = backoff(failures, first=_FIRST_PAUSE_SECONDS, longest=_LONGEST_PAUSE_SECONDS)
+    return pause if asked is None else max(pause, min(asked, _LONGEST_ASKED_SECONDS))
 
 
 async def _read_out(response: httpx.Response) -> None:

@@ -26,7 +26,7 @@ class Episode(msgspec.Struct, frozen=True):
 
 def last_episode(history: PipelineHistory | None) -> Episode | None:
     """The newest failure that counts, if it is over."""
-    last = history.last_failure if history and history.failures else None
+    last = history.last_failure if history else None
     return Episode(last[0], last[1]) if last and last[1] is not None else None
 
 

@@ -56,7 +56,7 @@ def _deployment_error(facts: Facts) -> Reason | None:
     error = facts.pipeline.error
     if error is None:
         return None
-    last = facts.history.last_failure if facts.history and facts.history.failures else None
+    last = facts.history.last_failure if facts.history else None
     since = last[0] if last and last[1] is None else None
     return Reason(f"the deployment failed: {error.code}", error.code, error.message, since)
 

@@ -58,7 +58,7 @@ class Authorization(_Section, frozen=True, kw_only=True):
         """Exactly one place for the credentials; the file must be there."""
         if (self.credentials is None) == (self.credentials_file is None):
             return [("", "give exactly one of credentials and credentials_file")]
-        return _missing_file("credentials_file", self.credentials_file)
+        return missing_file("credentials_file", self.credentials_file)
 
 
 class TlsConfig(_Section, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ class TlsConfig(_Section, frozen=True, kw_only=True):
 
     def problems(self) -> list[tuple[str, str]]:
         """A certificate needs its key; the files must be there."""
-        found = [p for key in ("ca_file", "cert_file", "key_file") for p in _missing_file(key, getattr(self, key))]
+        found = [p for key in ("ca_file", "cert_file", "key_file") for p in missing_file(key, getattr(self, key))]
         if (self.cert_file is None) != (self.key_file is None):
             found.append(("", "cert_file and key_file go together; give both or neither"))
         return found or self._unusable()
@@ -264,7 +264,8 @@ class Config(_Section, frozen=True, kw_only=True):
         ]
 
 
-def _missing_file(key: str, path: FilePath | None) -> list[tuple[str, str]]:
+def missing_file(key: str, path: FilePath | None) -> list[tuple[str, str]]:
+    """The problem of a file that is named and cannot be read, if it is so."""
     if path is None:
         return []
     try:

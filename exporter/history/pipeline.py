@@ -11,10 +11,11 @@ from exporter.history.logs import Logs, SavedLogs
 from exporter.history.notes import Notes, SavedNotes
 from exporter.history.timeline import SavedTimeline, State, Timeline
 from exporter.history.traces import SavedTraces, Traces
-from exporter.model import Event, LogPosition, LogRead, TraceRead
+from exporter.model import Event, LogPosition, LogRead, Status, TraceRead
 
 _MOST_LABELS = 100
 _CREATION_SECONDS = 60.0
+
 
 class Left(msgspec.Struct, frozen=True, gc=False):
     """A status that was left after ``seconds``."""
@@ -165,7 +166,11 @@ class PipelineHistory:
     @property
     def last_failure(self) -> tuple[float, float | None] | None:
         """From when until when (None: it lasts) the newest failure that counts went on."""
-        return self.timeline.last_failure()
+        return self.timeline.last_failure() if self.failures else None
+
+    def began(self, dimension: int, status: Status, created_at: float | None) -> float | None:
+        """When the present stay began: as the API says, else as the history tells."""
+        return self.since(dimension, status.value, created_at) if status.since is None else status.since
 
     def since(self, dimension: int, status: str, created_at: float | None) -> float | None:
         """When the present stay in ``status`` began, from the history alone; None if that is not known."""

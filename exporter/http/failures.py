@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
 import zlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 
 import aiohttp
 import httpx
@@ -77,6 +78,19 @@ def _detail(chain: list[BaseException]) -> str:
         if said and isinstance(said, str):
             return f" ({said[:100]})"
     return ""
+
+
+@contextlib.contextmanager
+def translating(where: str) -> Iterator[None]:
+    """Foreign errors leave as ours; those that are faults of this program stay what they are."""
+    try:
+        yield
+    except SourceError:
+        raise
+    except Exception as error:
+        if (ours := translated(error, where)) is None:
+            raise
+        raise ours from error
 
 
 async def refused(response: httpx.Response, where: str) -> SourceError:

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from exporter.metrics.exposition import Piece
 from exporter.metrics.family import Family
+from exporter.metrics.slots import Slots
 
 V = TypeVar("V")
 
@@ -54,33 +55,27 @@ class _Shelf:
 class Texts(Generic[V]):
     """The texts of one source's objects. ``series`` is the number of their lines.
 
-    Each object has a slot, the same in every family; one that is free is taken first.
+    Each object has a slot, the same in every family.
     """
 
     def __init__(self, families: Sequence[Family[V]]) -> None:
         self._families = families
         self._shelves = {family.name: _Shelf() for family in families}
-        self._slots: dict[str, int] = {}
-        self._free: list[int] = []
+        self._slots = Slots()
         self.series = 0
 
     def put(self, key: str, shared: str, view: V) -> None:
         """Render one object anew."""
-        slot = self._slots.get(key)
-        if slot is None:
-            slot = self._slots[key] = self._free.pop() if self._free else len(self._slots)
+        slot = self._slots.take(key)
         for family in self._families:
             text = family.read(family.name, shared, view).encode()
             self.series += self._shelves[family.name].put(slot, key, text)
 
     def drop(self, key: str) -> None:
         """Forget one object."""
-        slot = self._slots.pop(key, None)
-        if slot is None:
-            return
-        self._free.append(slot)
-        for shelf in self._shelves.values():
-            self.series += shelf.put(slot, key, b"")
+        if (slot := self._slots.leave(key)) is not None:
+            for shelf in self._shelves.values():
+                self.series += shelf.put(slot, key, b"")
 
     def pieces(self, family: str) -> list[Piece]:
         """The lines of one family."""

@@ -68,11 +68,7 @@ def _since(view: PipelineView) -> Sequence[str]:
     found = []
     for index, dimension in enumerate(view.dimensions):
         status = view.pipeline.statuses.get(dimension.name)
-        if status is None:
-            continue
-        since = status.since
-        if since is None:
-            since = view.history.since(index, status.value, view.pipeline.created_at)
+        since = None if status is None else view.history.began(index, status, view.pipeline.created_at)
         if since is not None:
             found.append(f',dimension="{dimension.name}"}} {number(since)}\n')
     return found

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from exporter.metrics.exposition import Piece
+from exporter.metrics.slots import Slots
 
 Stay: TypeAlias = tuple[bytes, float, float]
 """What follows the labels that a pipeline's lines share, the seconds so far, and the time from which on they grow."""
@@ -46,36 +47,24 @@ class Moving:
 
     def __init__(self) -> None:
         self._blocks: list[_Block] = []
-        self._block_of: dict[str, _Block] = {}
-        self._with_room: list[_Block] = []
+        self._slots = Slots()
         self.series = 0
 
     def put(self, key: str, head: bytes, stays: tuple[Stay, ...]) -> None:
         """Take in the stays of a pipeline; ``head`` is what its lines begin with."""
-        block = self._block_of.get(key) or self._place(key)
-        self.series += block.put(key, (head, stays))
+        block = self._slots.take(key) // _OBJECTS
+        while block >= len(self._blocks):
+            self._blocks.append(_Block())
+        self.series += self._blocks[block].put(key, (head, stays))
 
     def drop(self, key: str) -> None:
         """Forget a pipeline."""
-        block = self._block_of.pop(key, None)
-        if block is not None:
-            if len(block.stays) == _OBJECTS:
-                self._with_room.append(block)
-            self.series += block.put(key, None)
+        if (slot := self._slots.leave(key)) is not None:
+            self.series += self._blocks[slot // _OBJECTS].put(key, None)
 
     def pieces(self, now: float) -> list[Piece]:
         """The lines at the time ``now``; of blocks that did not change at that time the same objects."""
         return [piece for block in self._blocks if (piece := block.piece(now)).size]
-
-    def _place(self, key: str) -> _Block:
-        """A block for a new pipeline: one with room, or a new one; it is put there at once."""
-        if not self._with_room:
-            self._with_room.append(block := _Block())
-            self._blocks.append(block)
-        block = self._block_of[key] = self._with_room[-1]
-        if len(block.stays) == _OBJECTS - 1:
-            self._with_room.pop()
-        return block
 
 
 def _count(stays: Stays | None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from exporter.errors import BadResponse, SourceError, TooLarge
 from exporter.http.client import open_client
 from exporter.http.credentials import Credentials
 from exporter.http.dates import parse_http_date
-from exporter.http.failures import decoded, refused, translated
+from exporter.http.failures import decoded, refused, translating
 from exporter.sources.base import Observer
 from exporter.sources.retry import ATTEMPTS, is_passing, wait_after
 from exporter.sources.servertime import ServerTime
@@ -28,6 +28,7 @@ Params = Mapping[str, str | int]
 
 _LARGEST_PIECE = 64 * 1024
 _FARTHEST_CLOCK_SECONDS = 86_400.0
+
 
 class Answer(msgspec.Struct, frozen=True):
     """A whole answer: status, headers, decoded body, and the server's time when it was asked."""
@@ -52,7 +53,7 @@ class Stream:
 
     async def read(self) -> bytes:
         """The next bytes; none at the end. Raises SourceError."""
-        with _translating(self._endpoint):
+        with translating(self._endpoint):
             piece = await anext(self._pieces, b"")
         self._observer.received(self._endpoint, len(piece))
         return piece
@@ -147,7 +148,7 @@ class ApiClient:
     async def _begin(
         self, stack: contextlib.AsyncExitStack, endpoint: str, params: Params | None, path: Mapping[str, str]
     ) -> Stream:
-        with _translating(endpoint):
+        with translating(endpoint):
             async with asyncio.timeout(self._config.timeout):
                 sent = time.time()
                 response = await stack.enter_async_context(self._open(endpoint, params, path))
@@ -172,7 +173,7 @@ class ApiClient:
     async def _send(
         self, endpoint: str, params: Params | None, path: Mapping[str, str], accept: tuple[int, ...]
     ) -> Answer:
-        with _translating(endpoint):
+        with translating(endpoint):
             async with asyncio.timeout(self._config.timeout):
                 return await self._exchange(endpoint, params, path, accept)
 
@@ -217,19 +218,6 @@ class ApiClient:
             if size > self._config.max_response_bytes:
                 raise TooLarge(f"{endpoint}: the body is larger than {self._config.max_response_bytes} bytes")
             chunks.append(chunk)
-
-
-@contextlib.contextmanager
-def _translating(where: str) -> Iterator[None]:
-    """Foreign errors leave as ours; those that are faults of this program stay what they are."""
-    try:
-        yield
-    except SourceError:
-        raise
-    except Exception as error:
-        if (ours := translated(error, where)) is None:
-            raise
-        raise ours from error
 
 
 def _quote(part: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
-
 from exporter.errors import ConnectionLost, RateLimited, ServerFailed, SourceError, Unauthorized
+from exporter.http import retryafter
 
 ATTEMPTS = 3
 _PASSING_STATUSES = frozenset({408, 429, 502, 503, 504})
-_LONGEST_BACKOFF_SECONDS = 5.0
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.4, 5.0
 
 
 def is_passing(error: BaseException, *, patience: float) -> bool:
@@ -28,7 +27,7 @@ def is_passing(error: BaseException, *, patience: float) -> bool:
 
 def backoff(attempt: int) -> float:
     """Seconds to wait after the ``attempt``-th failure (from 1), with jitter."""
-    return random.uniform(0.5, 1.0) * min(0.4 * 2.0 ** (attempt - 1), _LONGEST_BACKOFF_SECONDS)
+    return retryafter.backoff(attempt, first=_FIRST_BACKOFF_SECONDS, longest=_LONGEST_BACKOFF_SECONDS)
 
 
 def wait_after(error: SourceError, attempt: int) -> float:

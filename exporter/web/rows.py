@@ -67,9 +67,7 @@ def statuses_of(board: SourceBoard, pipeline: Pipeline) -> list[StatusView]:
     for number, dimension in enumerate(board.facts.dimensions):
         status = pipeline.statuses.get(dimension.name)
         if status is not None:
-            since = status.since
-            if since is None:
-                since = history.since(number, status.value, pipeline.created_at)
+            since = history.began(number, status, pipeline.created_at)
             found.append(StatusView(dimension.name, status.value, since, pipeline.desired.get(dimension.name, "")))
     return found
 

@@ -36,10 +36,10 @@ def test_an_unseen_failure_is_held_with_its_true_times() -> None:
 def test_why_it_failed_may_be_known_later() -> None:
     """The reason is sent as soon as it was read; one of another failure is not taken for it."""
     stage = Stage()
-    began, ended = unseen(stage)
-    stage.deliver(FailureRead("a", began - 500, DeploymentError("Older"), ended))
+    began, _ = unseen(stage)
+    stage.deliver(FailureRead("a", began - 500, DeploymentError("Older")))
     assert "error_code" not in stage.alert().annotations
-    stage.deliver(FailureRead("a", began, DeploymentError("OutOfMemory", "heap"), ended))
+    stage.deliver(FailureRead("a", began, DeploymentError("OutOfMemory", "heap")))
     (alert,) = stage.step()
     assert (alert.annotations["error_code"], alert.annotations["error_message"]) == ("OutOfMemory", "heap")
 

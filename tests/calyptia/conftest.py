@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from exporter.demo.calyptia import World, create_app
-from tests.calyptia.harness import Clock, Open, Reading, config_of, serving
+from tests.calyptia.harness import Clock, Open, Reading, config_of
+from tests.e2e.harness import serving
 
 
 @pytest.fixture

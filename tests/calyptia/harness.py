@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.types import ASGIApp
 
 from exporter.config.file import parse
 from exporter.config.shard import Shard
@@ -22,7 +20,6 @@ from exporter.sources.calyptia.config import CalyptiaConfig
 from exporter.sources.calyptia.kind import KIND
 from exporter.sources.calyptia.source import CalyptiaSource
 from exporter.store import SourceFacts
-from exporter.web.server import Server, listen, url_of
 
 
 class Clock:
@@ -102,22 +99,8 @@ class Reading:
 Open = Callable[..., contextlib.AbstractAsyncContextManager[Reading]]
 
 
-@contextlib.asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[str]:
-    """An application on a free port of this machine; its address."""
-    sock = listen("127.0.0.1:0")
-    server = Server(app)
-    task = asyncio.create_task(server.serve([sock]))
-    try:
-        yield url_of(sock)
-    finally:
-        server.should_exit = server.force_exit = True
-        await task
-
-
 def config_of(keys: dict[str, object]) -> CalyptiaConfig:
     """The config of a source with these keys; those that are None are left out."""
-
 
     source = {"name": "edge", "type": "calyptia", **{key: value for key, value in keys.items() if value is not None}}
     text = json.dumps({"sources": [source]})

@@ -10,9 +10,10 @@ import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
 from exporter.demo.calyptia import Tap, World, create_app, play
-from tests.calyptia.harness import Clock, Reading, config_of, serving
+from tests.calyptia.harness import Clock, Reading, config_of
 from tests.demo.test_calyptia_spec import complaints
 from tests.demo.test_calyptia_spec import spec as spec  # a fixture
+from tests.e2e.harness import serving
 
 UNDECLARED = {
     "/v1/aggregator_pipelines/{pipeline}/status_history": {"before"},

@@ -15,7 +15,8 @@ from exporter.errors import BadResponse, ServerFailed, SourceError
 from exporter.sources.calyptia.paging import body_page, link_page, next_cursor, read_pages
 from exporter.sources.calyptia.wire import CoreInstance
 from exporter.sources.http import Answer, Params
-from tests.calyptia.harness import Open, Reading, config_of, serving
+from tests.calyptia.harness import Open, Reading, config_of
+from tests.e2e.harness import serving
 
 LINKS = [
     (None, None),

@@ -21,7 +21,8 @@ from exporter.config.file import parse
 from exporter.demo.calyptia import Tap, World, create_app
 from exporter.sources.kinds import KINDS
 from exporter.web.server import listen, url_of
-from tests.calyptia.harness import Clock, Reading, config_of, serving
+from tests.calyptia.harness import Clock, Reading, config_of
+from tests.e2e.harness import serving
 
 QUIET = ("httpx", "apscheduler", "uvicorn")
 

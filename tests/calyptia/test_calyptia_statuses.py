@@ -9,7 +9,8 @@ import pytest
 from exporter.demo.calyptia import KubeEvent, World, create_app
 from exporter.model import HistoryRead
 from exporter.sources.calyptia.history import STATUS_HISTORY
-from tests.calyptia.harness import Clock, Open, Reading, config_of, serving
+from tests.calyptia.harness import Clock, Open, Reading, config_of
+from tests.e2e.harness import serving
 
 HISTORY = "/v1/aggregator_pipelines/{id}/status_history"
 SINCE = "pipeline_status_since_timestamp_seconds"

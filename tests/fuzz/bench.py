@@ -25,7 +25,7 @@ from exporter.sources.base import Known
 from exporter.sources.kinds import KINDS
 from exporter.store import SourceFacts
 from exporter.web.board import SourceBoard
-from tests.calyptia.harness import serving
+from tests.e2e.harness import serving
 from tests.web.boards import FakeBoard, client
 
 

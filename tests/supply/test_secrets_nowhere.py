@@ -23,8 +23,7 @@ from exporter.demo.calyptia import create_app as calyptia_app
 from exporter.demo.feldera.api import create_app as feldera_app
 from exporter.errors import SourceError
 from exporter.sources.kinds import KINDS
-from tests.calyptia.harness import serving
-from tests.e2e.harness import immediate_world
+from tests.e2e.harness import immediate_world, serving
 from tests.e2e.processes import COMMAND, ROOT
 
 PASSWORD = "pw-4b1e8d2c7a90"

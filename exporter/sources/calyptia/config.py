@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from exporter.config import Selection, SourceConfig
+from exporter.config import Selection, SourceConfig, missing_file
 from exporter.config.units import FilePath, Secret, WholeNumber
 from exporter.sources.calyptia.token import project_of
 
@@ -47,16 +47,7 @@ class CalyptiaConfig(SourceConfig, frozen=True, kw_only=True):
         """Exactly one way in, and a project that is known by its id or by the token."""
         if sum(getattr(self, scheme) is not None for scheme in _SCHEMES) != 1:
             return [("", f"give exactly one of {', '.join(_SCHEMES[:-1])} and {_SCHEMES[-1]}")]
-        return self._unreadable_file() or self._unknown_project()
-
-    def _unreadable_file(self) -> list[tuple[str, str]]:
-        if self.project_token_file is None:
-            return []
-        try:
-            with open(self.project_token_file, "rb"):
-                return []
-        except OSError as error:
-            return [("project_token_file", f"cannot read {self.project_token_file}: {error.strerror}")]
+        return missing_file("project_token_file", self.project_token_file) or self._unknown_project()
 
     def _unknown_project(self) -> list[tuple[str, str]]:
         if self.project_id is not None:

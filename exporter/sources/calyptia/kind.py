@@ -1,6 +1,5 @@
 """The row of Calyptia Core in the table of kinds."""
 
-
 from __future__ import annotations
 
 from exporter.sources.base import Kind

@@ -62,8 +62,9 @@ class HistoryReader:
     def polled(self, asked_at: float) -> None:
         """The rows are as the server had them at ``asked_at``, by its own clock."""
         self._polled_at = asked_at
-        counts = Counter(row.name for row in self._rows.values())
-        self._ambiguous = frozenset(name for name, count in counts.items() if count > 1)
+        names = [row.name for row in self._rows.values()]
+        once = len(set(names)) == len(names)
+        self._ambiguous = frozenset() if once else frozenset(name for name, n in Counter(names).items() if n > 1)
 
     def want(self, row: Row, *, before: Row | None) -> None:
         """Queue the pipeline of a changed row."""
@@ -80,9 +81,7 @@ class HistoryReader:
 
     def waiting(self, rows: Iterable[Row]) -> frozenset[str]:
         """Of these, the pipelines whose history is behind their status."""
-        return frozenset(
-            translate.identity(row) for row in rows if row.id in self._whole or row.id in self._backlog
-        )
+        return frozenset(translate.identity(row) for row in rows if row.id in self._whole or row.id in self._backlog)
 
     def forget_all_but(self, rows: Mapping[str, Row]) -> None:
         """Drop what is known of pipelines that are gone."""
@@ -164,7 +163,7 @@ class HistoryReader:
         self._latest.pop(row.id, None)
         self._deliver(run, row, events, complete=True)
         if failure:
-            await self._read_failure(run, row, failure, until=_end(failure, events))
+            await self._read_failure(run, row, failure)
 
     def _deliver(self, run: Run, row: Row, events: Sequence[Event], *, complete: bool) -> None:
         """Hand events over, oldest first, and remember where the reading stands."""
@@ -181,7 +180,7 @@ class HistoryReader:
         edges = [after for before, after in pairwise(events) if after.has_error and not before.has_error]
         return next((event for event in reversed(edges) if known.until is None or event.at > known.until), None)
 
-    async def _read_failure(self, run: Run, row: Row, event: Event, *, until: float | None) -> None:
+    async def _read_failure(self, run: Run, row: Row, event: Event) -> None:
         """Read why a past deployment failed; an event that was cleaned up meanwhile is no error."""
         try:
             answer = await self._client.get(EVENT, {"selector": "all"}, name=row.name, event_id=event.id)
@@ -190,10 +189,4 @@ class HistoryReader:
         full = decode(answer.body, FullEventRow, EVENT)
         if error := translate.deployment_error(full.deployment_error):
             at = parse_time(full.recorded_at) or event.at
-            run.deliver(FailureRead(translate.identity(row), at, error, until))
-
-
-def _end(failure: Event, events: Sequence[Event]) -> float | None:
-    """When a failure was over: the time of the first event after it without an error."""
-    later = (event.at for event in events[events.index(failure) :] if not event.has_error)
-    return next(later, None)
+            run.deliver(FailureRead(translate.identity(row), at, error))

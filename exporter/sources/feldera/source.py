@@ -113,9 +113,7 @@ class FelderaSource:
         patience = 4 * self._config.poll_interval
         return {key: self._rows[key] for key, since in self._unreadable.items() if now - since <= patience}
 
-    async def _deliver(
-        self, run: Run, changed: Sequence[Row], before: Mapping[str, Row], asked_at: float
-    ) -> None:
+    async def _deliver(self, run: Run, changed: Sequence[Row], before: Mapping[str, Row], asked_at: float) -> None:
         """Hand over what changed, part by part; a history is queued in one step with its pipeline, never before."""
         self._history.polled(asked_at)
         for part in _parts(changed):

@@ -154,8 +154,7 @@ def event_of_row(row: Row, now: float) -> Event:
     begun = [status.since for status in found.statuses.values() if status.since is not None]
     at = max(begun, default=now)
     statuses = tuple(
-        found.statuses[dimension.name].value if dimension.name in found.statuses else None
-        for dimension in DIMENSIONS
+        found.statuses[dimension.name].value if dimension.name in found.statuses else None for dimension in DIMENSIONS
     )
     return Event(f"{row.vital()!r}", at, statuses, found.error is not None, health=found.health)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 
 from exporter.errors import BadResponse, NotFound, SourceError
+from exporter.http.retryafter import backoff
 from exporter.model import LogPosition, LogRead
 from exporter.sources.feldera.logs.lines import Summary, last_time_of, summarize
 from exporter.sources.feldera.logs.progress import Progress, Sifted
@@ -100,8 +100,8 @@ class LogStream:
         lived = self._opened_at is not None and time.monotonic() - self._opened_at >= _LIVED_SECONDS
         self._in_a_row = 0 if lived else self._in_a_row + 1
         if self._in_a_row:
-            backoff = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (self._in_a_row - 1))
-            await asyncio.sleep(max(min(asked_to_wait, 2 * _LONGEST_WAIT), random.uniform(0.5, 1.0) * backoff))
+            wait = backoff(self._in_a_row, first=_FIRST_WAIT, longest=_LONGEST_WAIT)
+            await asyncio.sleep(max(min(asked_to_wait, 2 * _LONGEST_WAIT), wait))
 
     async def _read_to_the_end(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
