@@ -20,7 +20,7 @@ LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 
 help:
 	@echo "make demo    the exporter on simulated control planes [LISTEN=127.0.0.1:10777] [DURATION=SECONDS]"
 	@echo "make test    all tests [ARGS=for pytest] [JOBS=3]"
-	@echo "make lint    ruff and mypy"
+	@echo "make lint    ruff (rules and format) and mypy"
 	@echo "make bench   the benchmarks [ARGS=for them]"
 	@echo "make soak    random faults and churn for half an hour [MINUTES=30] [SEED=]"
 	@echo "make audit   known vulnerabilities of what the locks name"
@@ -42,6 +42,7 @@ test: $(VENV)/.dev
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
 bench: $(VENV)/.dev

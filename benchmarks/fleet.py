@@ -263,7 +263,7 @@ def _mean(before: Mapping[str, float], after: Mapping[str, float], name: str) ->
 
 def _loop(before: Mapping[str, float], after: Mapping[str, float]) -> Loop:
     """What ``pipeline_exporter_event_loop_delay_seconds`` observed between two scrapes."""
-    start = f"{_DELAY}_bucket{{le=\""
+    start = f'{_DELAY}_bucket{{le="'
     below = {name[len(start) : -2]: after[name] - before[name] for name in after if name.startswith(start)}
     most = below["+Inf"]
     bucket = next(bound for bound, count in below.items() if count == most)

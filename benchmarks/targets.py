@@ -95,4 +95,3 @@ def _row(target: Target, series: str, measured: float | None) -> tuple[str, ...]
     if measured is None:
         return (target.name, series, limit, "", "not measured")
     return (target.name, series, limit, target.show(measured), target.verdict(measured))
-

@@ -222,10 +222,16 @@ class Application:
     def alerts(self, source: str, pipeline_id: str) -> Sequence[FiringAlert] | None:
         """The alerts that fire for a pipeline; None without a section ``alerting``."""
         firing = self._alerts.about(source, pipeline_id)
-        return None if firing is None else [
-            FiringAlert(alert.name, ALERTS.get(alert.name, ""), alert.starts_at, alert.annotations.get("summary", ""))
-            for alert in firing
-        ]
+        return (
+            None
+            if firing is None
+            else [
+                FiringAlert(
+                    alert.name, ALERTS.get(alert.name, ""), alert.starts_at, alert.annotations.get("summary", "")
+                )
+                for alert in firing
+            ]
+        )
 
     def log_errors(self, source: str, pipeline_id: str) -> Sequence[LogLine] | None:
         """The last lines of a pipeline's log that tell of a failure; None if it is not followed."""

@@ -141,9 +141,7 @@ def test_no_cycles() -> None:
 
 def test_http_is_spoken_in_one_place() -> None:
     """HTTP libraries are imported where requests are made and nowhere else."""
-    speakers = {
-        module for module, imported in IMPORTS.items() if HTTP & {name.partition(".")[0] for name in imported}
-    }
+    speakers = {module for module, imported in IMPORTS.items() if HTTP & {name.partition(".")[0] for name in imported}}
     assert speakers
     assert speakers <= SPEAKS_HTTP
 

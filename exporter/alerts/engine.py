@@ -251,5 +251,3 @@ class Engine:
             self._end(alert.labels, alert.subject, now)
             fresh: dict[str, float | None] = dict.fromkeys(self._receivers)
             self._begin(Alert(alert.name, alert.subject, labels, alert.annotations, alert.url, alert.starts_at, fresh))
-
-

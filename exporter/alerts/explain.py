@@ -110,5 +110,3 @@ def _quoted(part: str) -> str:
 
 def _without_empty(annotations: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in annotations.items() if text}
-
-

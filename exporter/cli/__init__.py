@@ -55,9 +55,7 @@ main.add_command(demo_server)
 @config_option
 @listen_option(":10777")
 @click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True, help="Metrics' path.")
-@click.option(
-    "--web.config.file", "web_config_file", type=click.Path(path_type=Path), help="TLS and passwords (YAML)."
-)
+@click.option("--web.config.file", "web_config_file", type=click.Path(path_type=Path), help="TLS and passwords (YAML).")
 @click.option("--web.enable-lifecycle", "lifecycle", is_flag=True, help="Serve POST /-/reload.")
 @shard_options
 @log_options

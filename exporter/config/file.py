@@ -24,9 +24,7 @@ _MOST_VALUES = 100_000
 _MOST_BITS = 1024
 
 
-def load(
-    path: Path, kinds: Mapping[str, type[SourceConfig]], environ: Mapping[str, str] = os.environ
-) -> Config:
+def load(path: Path, kinds: Mapping[str, type[SourceConfig]], environ: Mapping[str, str] = os.environ) -> Config:
     """Read and check the config file at ``path``; ``kinds`` has the config struct of each source type.
 
     Raises ConfigError with one sentence per problem, each naming its place (``sources[0].url: …``).
@@ -113,9 +111,7 @@ def _substitute(
     if next(visited) > _MOST_VALUES:
         raise ConfigError([f"the file has more than {_MOST_VALUES:,} values; are aliases in it used too often?"])
     if isinstance(raw, dict):
-        return {
-            key: _substitute(value, place(path, key), environ, decoder, visited) for key, value in raw.items()
-        }
+        return {key: _substitute(value, place(path, key), environ, decoder, visited) for key, value in raw.items()}
     if isinstance(raw, list):
         return [_substitute(item, f"{path}[{i}]", environ, decoder, visited) for i, item in enumerate(raw)]
     if not isinstance(raw, str):

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
-_DURATION = re.compile(
-    "".join(rf"(?:(\d{{1,15}}){unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms"))
-)
+_DURATION = re.compile("".join(rf"(?:(\d{{1,15}}){unit})?" for unit in ("y", "w", "d", "h", "m", "s", "ms")))
 _DURATION_UNITS = (365 * 86400, 7 * 86400, 86400, 3600, 60, 1, 0.001)
 _LONGEST_DURATION = 292 * 365 * 86400  # Prometheus' own limit, which every timer can hold
 _SIZE = re.compile(r"(\d{1,15})\s*([KMGT]i?B|B)?")

@@ -33,9 +33,7 @@ class Logs:
 
     def saved(self) -> SavedLogs:
         """The counters and the position, as a value."""
-        return SavedLogs(
-            dict(self.lines), self.panics, self.lost, self.reconnects, self.last_line_at, self.position
-        )
+        return SavedLogs(dict(self.lines), self.panics, self.lost, self.reconnects, self.last_line_at, self.position)
 
     @classmethod
     def restored(cls, saved: SavedLogs) -> Logs:

@@ -34,7 +34,6 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     health: Health
 
 
-
 class SavedTimeline(msgspec.Struct, array_like=True):
     """A timeline as it is kept in a file: arrays in the machine's byte order are turned to little endian."""
 
@@ -132,9 +131,7 @@ class Timeline:
         """Make room for a retained history of ``count`` events, so that none of it is forgotten and counted again."""
         self._kept = max(_LEAST_KEPT, 2 * count)
 
-    def add(
-        self, at: float, event_id: int, state: State, *, counted: bool, health: Health = "unknown"
-    ) -> list[Change]:
+    def add(self, at: float, event_id: int, state: State, *, counted: bool, health: Health = "unknown") -> list[Change]:
         """Put an event where it belongs; the counted steps that this made and unmade."""
         index = self._place(at, event_id)
         before = self._states[index - 1] if index else None

@@ -146,5 +146,3 @@ def _event(entry: Entry, before: Entry | None) -> EventView:
     old = entry.statuses if before is None else before.statuses
     statuses = [(status, status != was) for status, was in zip(entry.statuses, old, strict=True)]
     return EventView(entry.at, entry.health, statuses, entry.has_error)
-
-

@@ -67,7 +67,7 @@ class Pages:
         seconds = common_seconds(found.rows, asked.range)
         context = {
             "asked": asked,
-            "sources": sorted(sources, key=lambda source: (source.up is not False and not source.hidden)),
+            "sources": sorted(sources, key=lambda source: source.up is not False and not source.hidden),
             "found": found,
             "rows": await gradually(partial(row_of, seconds=seconds), found.rows),
             "all_count": sum(found.counts.values()),

@@ -219,4 +219,3 @@ def _percent(share: float) -> str:
 def _words(bars: Sequence[Bars], window: Window) -> str:
     told = ", ".join(f"{bars.value} {bars.share}" for bars in bars)
     return f"Last {window.length}: {told or 'nothing is known'}."
-

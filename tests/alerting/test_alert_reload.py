@@ -102,9 +102,7 @@ async def test_a_source_taken_out_is_resolved_and_an_unchanged_one_is_not() -> N
             await until(lambda: {alert["labels"]["source"] for alert in said(fake)} == {"prod", "second"})
             other.outage_status = 500
             await running.reload(config)
-            await running.until(
-                lambda page: page.value("pipeline_exporter_alerts_firing", alertname=ERROR) == 1
-            )
+            await running.until(lambda page: page.value("pipeline_exporter_alerts_firing", alertname=ERROR) == 1)
             await running.polls(3)
             assert await running.value("alerts_firing", alertname=ERROR) == 1
 

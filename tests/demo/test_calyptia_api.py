@@ -75,9 +75,7 @@ async def test_lists_come_in_pages_of_a_body(world: World, client: httpx.AsyncCl
 
 
 @pytest.mark.parametrize("params", [{}, {"last": 0}])
-async def test_no_last_means_no_limit(
-    world: World, client: httpx.AsyncClient, params: dict[str, int]
-) -> None:
+async def test_no_last_means_no_limit(world: World, client: httpx.AsyncClient, params: dict[str, int]) -> None:
     """Without `last`, or with 0, everything comes at once and no cursor with it."""
     pipeline = world.add_pipeline("p")
     for _ in range(40):
@@ -204,9 +202,7 @@ async def test_search_gives_ids_and_names_only(world: World, client: httpx.Async
         found: list[dict[str, str]] = await got(client, "/v2/search", resource="pipeline", **params)
         return found
 
-    assert await search(project_id=world.project_id) == [
-        {"id": ids[name], "name": name} for name in sorted(ids)
-    ]
+    assert await search(project_id=world.project_id) == [{"id": ids[name], "name": name} for name in sorted(ids)]
     assert [hit["name"] for hit in await search(term="orders")] == ["orders", "orders-eu"]
     assert [hit["name"] for hit in await search(term="orders", exact="true")] == ["orders"]
 

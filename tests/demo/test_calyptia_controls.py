@@ -67,9 +67,7 @@ async def test_a_world_can_be_steered_from_outside(world: World, client: httpx.A
     await did(client, "instance_status", instance="one", status="waiting")
     session = await did(client, "start_trace", pipeline=pipeline, lifespan=30)
     await did(client, "extend_trace", session=session, lifespan=60)
-    await did(
-        client, "emit_record", session=session, record={"type": 4, "plugin": "http.1", "return_code": 0}
-    )
+    await did(client, "emit_record", session=session, record={"type": 4, "plugin": "http.1", "return_code": 0})
     await did(
         client,
         "emit_record",
@@ -92,9 +90,7 @@ async def test_a_world_can_be_steered_from_outside(world: World, client: httpx.A
     assert world.forbidden_queries == []
 
 
-async def test_facts_tell_a_test_in_another_process_how_to_get_in(
-    world: World, client: httpx.AsyncClient
-) -> None:
+async def test_facts_tell_a_test_in_another_process_how_to_get_in(world: World, client: httpx.AsyncClient) -> None:
     """Ids, tokens, the planted secret, and what clients sent."""
     pipeline = world.add_pipeline("p", instance=world.add_core_instance("one"))
     facts = await got(client, "/demo/facts")

@@ -67,9 +67,7 @@ def test_a_pipeline_that_begins_failed_has_failed_once(world: World) -> None:
 def test_the_journal_counts_events_by_origin_and_raw_reason(world: World) -> None:
     """Each event of each row counts once; sources that are not known are `other`."""
     pipeline = world.add_pipeline("nginx-access", events=[KubeEvent("Odd", "k8s:node")])
-    world.report(
-        pipeline, "FAILED", [KubeEvent("BackOff", "k8s:pod"), KubeEvent("MinimumReplicasUnavailable")]
-    )
+    world.report(pipeline, "FAILED", [KubeEvent("BackOff", "k8s:pod"), KubeEvent("MinimumReplicasUnavailable")])
     world.report(pipeline, "FAILED", [KubeEvent("BackOff", "k8s:pod")])
     assert counts(world, pipeline)["status_events"] == {
         "other": {"Odd": 1},

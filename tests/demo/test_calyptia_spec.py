@@ -31,11 +31,7 @@ def usable(node: Any) -> Any:
         return [usable(item) for item in node]
     if not isinstance(node, dict):
         return node
-    walked = {
-        key: value if key in VALUES else usable(value)
-        for key, value in node.items()
-        if key != "discriminator"
-    }
+    walked = {key: value if key in VALUES else usable(value) for key, value in node.items() if key != "discriminator"}
     if walked.get("nullable") is True and "type" not in walked:
         del walked["nullable"]
         return {"anyOf": [walked, NULL_ONLY]}
@@ -79,9 +75,7 @@ async def client(world: World) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_answers_are_as_specified(
-    spec: dict[str, Any], world: World, client: httpx.AsyncClient
-) -> None:
+async def test_answers_are_as_specified(spec: dict[str, Any], world: World, client: httpx.AsyncClient) -> None:
     """Projects, core instances, pipelines, search and the history of every role validate."""
     project, instance = world.project_id, next(world.core_instances()).body.id
     pipeline = world.pipeline("nginx-access").body.id
@@ -100,9 +94,7 @@ async def test_answers_are_as_specified(
         assert complaints(spec, template, answer) == []
 
 
-async def test_histories_are_as_specified(
-    spec: dict[str, Any], world: World, client: httpx.AsyncClient
-) -> None:
+async def test_histories_are_as_specified(spec: dict[str, Any], world: World, client: httpx.AsyncClient) -> None:
     """The newest rows of every pipeline, with their events in all forms, validate."""
     template = "/v1/aggregator_pipelines/{pipeline}/status_history"
     for found in world.pipelines():

@@ -38,9 +38,7 @@ def statuses(world: World, pipeline: str) -> list[str]:
 
 def times_of(world: World, pipeline: str) -> list[float]:
     """When the rows of a pipeline were created, oldest first."""
-    return [
-        datetime.fromisoformat(row.body.created_at).timestamp() for row in world.pipeline(pipeline).history
-    ]
+    return [datetime.fromisoformat(row.body.created_at).timestamp() for row in world.pipeline(pipeline).history]
 
 
 def counts(world: World, pipeline: str, since: float = 0.0) -> dict[str, Any]:

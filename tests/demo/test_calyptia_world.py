@@ -45,9 +45,7 @@ def statuses(world: World, pipeline: str) -> list[str]:
 
 def times_of(world: World, pipeline: str) -> list[float]:
     """When the rows of a pipeline were created, oldest first."""
-    return [
-        datetime.fromisoformat(row.body.created_at).timestamp() for row in world.pipeline(pipeline).history
-    ]
+    return [datetime.fromisoformat(row.body.created_at).timestamp() for row in world.pipeline(pipeline).history]
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,12 @@ WHOLE_FILE = re.compile(r"expected keys and values, got |not valid YAML: |the fi
 
 TEXTS = st.one_of(
     st.text(st.characters(), max_size=20),
-    st.sampled_from(["${X}", "${X", "${UNSET}", "\ud800", "a\nb", "9" * 5000, "1" * 400 + "y", "http://[::1", "http://h:0"]),
-    st.sampled_from(["(", "[a", "a{99999999999}", "(?P<x>)(?P<x>)", "http://é/", "http://a..b", "http://\x7f", "http://h/%"]),
+    st.sampled_from(
+        ["${X}", "${X", "${UNSET}", "\ud800", "a\nb", "9" * 5000, "1" * 400 + "y", "http://[::1", "http://h:0"]
+    ),
+    st.sampled_from(
+        ["(", "[a", "a{99999999999}", "(?P<x>)(?P<x>)", "http://é/", "http://a..b", "http://\x7f", "http://h/%"]
+    ),
 )
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, st.dates(), st.binary(max_size=4))
 TREES = st.recursive(

@@ -40,9 +40,7 @@ def documents(feldera: Bench) -> dict[str, Any]:
 
 @fuzz(1.5)
 @given(data=st.data())
-def test_any_answer_is_facts_or_a_source_error(
-    feldera: Bench, documents: dict[str, Any], data: st.DataObject
-) -> None:
+def test_any_answer_is_facts_or_a_source_error(feldera: Bench, documents: dict[str, Any], data: st.DataObject) -> None:
     """No answer of any endpoint, however wrong, ends in another exception, a page nobody can read, or an error page."""
     path = data.draw(st.sampled_from(sorted(documents)))
     answer = Answer(data.draw(bodies(documents[path])))

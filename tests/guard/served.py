@@ -113,7 +113,10 @@ class Answer:
 
 
 async def ask(
-    port: int, head: str | bytes = "GET / HTTP/1.1", *fields: str | bytes, context: ssl.SSLContext | None = None,
+    port: int,
+    head: str | bytes = "GET / HTTP/1.1",
+    *fields: str | bytes,
+    context: ssl.SSLContext | None = None,
     body: bytes = b"",
 ) -> Answer:
     """Send one request and read until the server closes; nothing at all has the status 0."""

@@ -74,9 +74,7 @@ async def _in_pieces(port: int, raw: bytes) -> int:
     return status
 
 
-@pytest.mark.parametrize(
-    "line", ["GET", "G\x00T / HTTP/1.1", f"GET /{'x' * 17_000} HTTP/1.1", "GET /caf\xe9 HTTP/1.1"]
-)
+@pytest.mark.parametrize("line", ["GET", "G\x00T / HTTP/1.1", f"GET /{'x' * 17_000} HTTP/1.1", "GET /caf\xe9 HTTP/1.1"])
 async def test_what_is_no_request_is_refused(line: str) -> None:
     """400, or 431 for a long line, and nothing in the log that a client could fill it with."""
     async with serving() as (port, _):

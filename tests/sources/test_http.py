@@ -272,9 +272,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (lambda ca: TlsConfig(insecure_skip_verify=True), True),
     ],
 )
-async def test_certificates_are_checked(
-    certificate: Path, settings: Callable[[str], TlsConfig], works: bool
-) -> None:
+async def test_certificates_are_checked(certificate: Path, settings: Callable[[str], TlsConfig], works: bool) -> None:
     """A certificate that nobody vouches for, or of another name, is a TLS failure; a CA file and a name mend it."""
     import ssl
 

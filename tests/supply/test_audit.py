@@ -49,9 +49,7 @@ ACCEPTED = Ignored("CVE-2024-3651", "r" * 30, TODAY)
         ([KNOWN[0]], [], VULNERABLE, "idna 3.6: PYSEC-2024-60, fixed in 3.7"),
     ],
 )
-def test_what_an_answer_means(
-    rows: list[dict[str, Any]], accepted: list[Ignored], code: int, sentence: str
-) -> None:
+def test_what_an_answer_means(rows: list[dict[str, Any]], accepted: list[Ignored], code: int, sentence: str) -> None:
     """An advisory fails unless it is accepted, under any of its names; what was not asked about is no clean bill."""
     assert judged({"dependencies": rows}, PINS, accepted) == (code, [sentence])
 

@@ -125,9 +125,7 @@ class StartTrace(msgspec.Struct, forbid_unknown_fields=True):
 
     def apply(self, world: World) -> str:
         """Give its id."""
-        return world.start_trace(
-            self.pipeline, lifespan=self.lifespan, plugins=self.plugins, as_number=self.as_number
-        )
+        return world.start_trace(self.pipeline, lifespan=self.lifespan, plugins=self.plugins, as_number=self.as_number)
 
 
 class ExtendTrace(msgspec.Struct, forbid_unknown_fields=True):

@@ -67,9 +67,7 @@ class SimPipeline:
         return newest if newest is not None and newest.active(now) else None
 
 
-def status_row(
-    now: float, *, row_id: str, config: Config, status: str, events: KubeEvents, variant: int
-) -> StatusRow:
+def status_row(now: float, *, row_id: str, config: Config, status: str, events: KubeEvents, variant: int) -> StatusRow:
     """Give the row a report at `now` leaves behind."""
     created = rfc3339(now, variant=variant)
     return StatusRow(row_id, config, status, created, _wire_events(events, now))

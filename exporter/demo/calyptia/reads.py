@@ -64,9 +64,7 @@ def project_pipelines(world: World, request: Request) -> Response:
 def instance_pipelines(world: World, request: Request) -> Response:
     """Answer /v1/core_instances/{coreInstanceID}/pipelines."""
     instance = world.core_instance(path_id(request, "core instance")).body.id
-    return _listed_pipelines(
-        (p for p in world.pipelines() if p.instance_id == instance), request.query_params
-    )
+    return _listed_pipelines((p for p in world.pipelines() if p.instance_id == instance), request.query_params)
 
 
 def search(world: World, request: Request) -> Response:

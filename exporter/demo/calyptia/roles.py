@@ -12,9 +12,7 @@ from exporter.demo.calyptia.taps import chunk
 from exporter.demo.calyptia.world import World
 
 AVAILABLE = KubeEvent("MinimumReplicasAvailable", message="Deployment has minimum availability.")
-UNAVAILABLE = KubeEvent(
-    "MinimumReplicasUnavailable", message="Deployment does not have minimum availability."
-)
+UNAVAILABLE = KubeEvent("MinimumReplicasUnavailable", message="Deployment does not have minimum availability.")
 NO_IMAGE = KubeEvent("ImagePullBackOff", "k8s:pod", "Back-off pulling image")
 CRASHING = KubeEvent("CrashLoopBackOff", "k8s:pod", "back-off restarting failed container")
 ROLLED_OUT = KubeEvent("NewReplicaSetAvailable", message="ReplicaSet has successfully progressed.")

@@ -33,9 +33,7 @@ def chunk(number: int, now: float, chance: random.Random, secret: str) -> Iterat
     yield Tap(type=PRE_OUTPUT, plugin="http.0", alias="", trace_id=trace_id, records=lines)
     yield _output(trace_id, chance)
     if number % 50 == 0:
-        yield Tap(
-            type=UNKNOWN_TYPE, plugin="http.0", trace_id=trace_id, records=42 if number % 100 == 0 else None
-        )
+        yield Tap(type=UNKNOWN_TYPE, plugin="http.0", trace_id=trace_id, records=42 if number % 100 == 0 else None)
 
 
 def _output(trace_id: str, chance: random.Random) -> Tap:

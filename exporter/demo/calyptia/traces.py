@@ -36,9 +36,7 @@ class Tap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class SimSession:
     """One trace session: its body, when it ends, and its newest records."""
 
-    def __init__(
-        self, entry: Entry[TraceSession], *, started: float, lifespan: float, record_limit: int
-    ) -> None:
+    def __init__(self, entry: Entry[TraceSession], *, started: float, lifespan: float, record_limit: int) -> None:
         self.entry = entry
         self.started = started
         self.lifespan = lifespan
@@ -71,9 +69,7 @@ def written_lifespan(seconds: float, *, as_number: bool) -> str | int:
     return nanoseconds(seconds) if as_number else go_duration(seconds)
 
 
-def build_record(
-    tap: Tap, *, record_id: str, session_id: str, now: float, variant: int, secret: str
-) -> TraceRecord:
+def build_record(tap: Tap, *, record_id: str, session_id: str, now: float, variant: int, secret: str) -> TraceRecord:
     """Give the body of a trace record received at `now`."""
     return TraceRecord(
         id=record_id,
