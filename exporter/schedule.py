@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -120,9 +120,13 @@ class _Run:
 
 
 class Schedule:
-    """The jobs of all sources, on APScheduler."""
+    """The jobs of all sources, on APScheduler.
 
-    def __init__(self) -> None:
+    ``caught_up`` is awaited before a task that another one woke, so that what the other brought is told first.
+    """
+
+    def __init__(self, caught_up: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._caught_up = caught_up
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
@@ -162,6 +166,8 @@ class Schedule:
         key = (source, task.name)
         self._running.add(key)
         try:
+            if task.wanted and self._caught_up:
+                await self._caught_up()
             await runner.run(task)
         except asyncio.CancelledError:  # the program ends, which APScheduler would call an error
             return

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "exporter"
 
 LAYERS = (
-    ("exporter", "exporter.errors", "exporter.memory", "exporter.model", "exporter.logs"),
+    ("exporter", "exporter.errors", "exporter.gradually", "exporter.memory", "exporter.model", "exporter.logs"),
     ("exporter.config", "exporter.store", "exporter.history"),
     ("exporter.http", "exporter.statefile"),
     ("exporter.sources", "exporter.metrics", "exporter.alerts", "exporter.persistence"),

@@ -253,6 +253,24 @@ async def test_a_wanted_task_runs_right_after_another(schedule: Schedule, runner
     assert first.begun == 2
 
 
+async def test_a_wanted_task_waits_until_the_page_has_caught_up(runner: Runner) -> None:
+    """What the poll brought is told before more is read; the poll itself waits for nothing."""
+    caught_up = asyncio.Event()
+
+    async def told() -> None:
+        await caught_up.wait()
+
+    schedule = Schedule(told)
+    schedule.start(lambda: None)
+    poll, history = Counted(), Counted()
+    schedule.add("prod", (Task("poll", SOON, poll), Task("history", SELDOM, history, wanted=lambda: True)), runner)
+    await poll.begins(5)
+    assert history.begun == 0
+    caught_up.set()
+    await history.begins(1)
+    schedule.stop()
+
+
 async def test_a_wanted_task_that_is_running_is_not_started_twice(schedule: Schedule, runner: Runner) -> None:
     """However often it is wanted meanwhile, it runs once at a time."""
     poll, history = Counted(), Counted()

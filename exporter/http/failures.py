@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import ssl
 import time
-import zlib
 from collections.abc import AsyncGenerator, Iterator
 
 import aiohttp
 import httpx
 import msgspec
+from isal import isal_zlib
 
 from exporter import errors
 from exporter.errors import BadResponse, ConnectionLost, SourceError
@@ -28,6 +28,9 @@ _STATUS_ERRORS: dict[int, type[SourceError]] = {
     429: errors.RateLimited,
 }
 """Error of each HTTP status; the others: 5xx ServerFailed, else BadResponse."""
+
+
+_BAD_COMPRESSION: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # a class, whatever its stub says
 
 
 class _ErrorBody(msgspec.Struct, frozen=True):
@@ -47,7 +50,7 @@ _FOREIGN_ERRORS: tuple[tuple[tuple[type[BaseException], ...], type[SourceError],
     ),
     ((aiohttp.ClientConnectionError, OSError), errors.ConnectionFailed, "no connection"),
     (
-        (aiohttp.ClientError, httpx.HTTPError, httpx.InvalidURL, zlib.error, ValueError),
+        (aiohttp.ClientError, httpx.HTTPError, httpx.InvalidURL, _BAD_COMPRESSION, ValueError),
         errors.BadResponse,
         "the answer is not HTTP as it should be",
     ),
@@ -128,7 +131,7 @@ async def decoded(response: httpx.Response, limit: int) -> AsyncGenerator[bytes,
         return
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise BadResponse(f"the server chose a compression that was not offered: {encoding[:20]}")
-    inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
+    inflate = isal_zlib.decompressobj(wbits=isal_zlib.MAX_WBITS | 32)
     async for chunk in response.aiter_raw():
         while chunk:
             yield inflate.decompress(chunk, min(limit, _LARGEST_INFLATED))

@@ -6,13 +6,12 @@ together from compressed pieces, each of which ends on a byte boundary and refer
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import msgspec
+from isal import isal_zlib
 
-from exporter.metrics.checksum import combine, shift_by
 from exporter.metrics.text import Format, Header
 
 CONTENT_TYPES: dict[Format, str] = {
@@ -20,16 +19,15 @@ CONTENT_TYPES: dict[Format, str] = {
     "openmetrics": "application/openmetrics-text; version=1.0.0; charset=utf-8",
 }
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-_LEVEL = 1  # a third of level 6's time for a tenth more bytes
+_LEVEL = 1  # ISA-L's: four times as fast as zlib's level 1, and no longer
 
 
 class Packed(msgspec.Struct, frozen=True, gc=False):
-    """A compressed text, ending on a byte boundary; its checksum, and what shifts another one by its length."""
+    """A compressed text, ending on a byte boundary; the checksum and the length of the text."""
 
     data: bytes
     crc: int
     size: int
-    shift: int
 
 
 class Piece:
@@ -66,24 +64,19 @@ class Body(msgspec.Struct, frozen=True):
     families: tuple[FamilyBody, ...]
     series: int
 
-    def pieces(self, format: Format) -> Iterator[bytes]:
-        """The text, a few hundred objects at a time, so that nobody ever holds a copy of all of it."""
+    def pieces(self, format: Format) -> Iterator[Piece]:
+        """All of it, in order."""
         for family in self.families:
-            yield family.header.render(format)
-            for piece in family.pieces:
-                yield piece.text()
+            yield _header_piece(family.header.render(format))
+            yield from family.pieces
+
+    def texts(self, format: Format) -> Iterator[bytes]:
+        """All of it, piece by piece, so that nobody ever holds a copy of all of it."""
+        return map(Piece.text, self.pieces(format))
 
     def size(self, format: Format) -> int:
         """Length of the text in bytes."""
-        samples = sum(piece.size for family in self.families for piece in family.pieces)
-        return samples + sum(len(family.header.render(format)) for family in self.families)
-
-    def packed(self, format: Format) -> Iterator[Packed]:
-        """The text compressed piece by piece."""
-        for family in self.families:
-            yield _pack_header(family.header.render(format))
-            for piece in family.pieces:
-                yield piece.packed()
+        return sum(piece.size for piece in self.pieces(format))
 
 
 class Deflated(msgspec.Struct, frozen=True):
@@ -95,15 +88,18 @@ class Deflated(msgspec.Struct, frozen=True):
 
 
 def pack(text: bytes) -> Packed:
-    """Compress a text on its own. Meant for a thread: zlib lets the loop run."""
-    compress = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    data = compress.compress(text) + compress.flush(zlib.Z_FULL_FLUSH)
-    return Packed(data, zlib.crc32(text), len(text), shift_by(len(text)))
+    """Compress a text on its own."""
+    return Packed(_compressed(text, isal_zlib.Z_FULL_FLUSH), isal_zlib.crc32(text), len(text))
+
+
+def _compressed(text: bytes, flush: int) -> bytes:
+    compress = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -isal_zlib.MAX_WBITS)
+    return compress.compress(text) + compress.flush(flush)
 
 
 @lru_cache(maxsize=1024)
-def _pack_header(text: bytes) -> Packed:
-    return pack(text)
+def _header_piece(text: bytes) -> Piece:
+    return Piece([text])
 
 
 def deflate(packed: Iterable[Packed]) -> Deflated:
@@ -112,15 +108,14 @@ def deflate(packed: Iterable[Packed]) -> Deflated:
     crc = size = 0
     for one in packed:
         data.append(one.data)
-        crc = combine(crc, one.crc, one.shift)
+        crc = isal_zlib.crc32_combine(crc, one.crc, one.size)
         size += one.size
     return Deflated(b"".join(data), crc, size)
 
 
 def gzip_stream(start: Deflated, end: bytes) -> Sequence[bytes]:
     """One gzip member (RFC 1952) that holds the page and the end."""
-    compress = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    last = compress.compress(end) + compress.flush(zlib.Z_FINISH)
-    crc = zlib.crc32(end, start.crc)
+    last = _compressed(end, isal_zlib.Z_FINISH)
+    crc = isal_zlib.crc32(end, start.crc)
     size = (start.size + len(end)) & 0xFFFFFFFF
     return (_GZIP_HEADER, start.data, last + crc.to_bytes(4, "little") + size.to_bytes(4, "little"))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from itertools import chain
 
 import msgspec
 
-from exporter.metrics.exposition import Body, Deflated, deflate, gzip_stream
+from exporter.gradually import gradually
+from exporter.metrics.exposition import Body, Deflated, Piece, deflate, gzip_stream
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.text import Format
 
 _WANTED_SECONDS = 300.0
 _LEAST_PAUSE_SECONDS = 0.02
 _PAUSE_PER_WORK = 4.0
+_PATIENCE_SECONDS = 5.0
 
 
 class _Packed(msgspec.Struct, frozen=True):
@@ -30,7 +33,7 @@ class Publisher:
 
     ``changed()`` is called after each change. The page is put together at once, and then not again before a pause
     that grows with what it cost, so that a storm of changes takes a fifth of one core at most. A format that was
-    asked for in gzip within the last five minutes is compressed in a thread, while the page before it is served.
+    asked for in gzip within the last five minutes is compressed bit by bit, while the page before it is served.
     ``keep`` writes down what the page tells before anyone sees it, so that no counter goes back after a crash.
     """
 
@@ -46,6 +49,8 @@ class Publisher:
         self._packing: dict[Format, asyncio.Task[_Packed]] = {}
         self._asked_at: dict[Format, float] = {}
         self._changed = asyncio.Event()
+        self._begun = self._ended = 0
+        self._news = asyncio.Condition()
 
     def changed(self) -> None:
         """Say that the page is out of date."""
@@ -60,9 +65,24 @@ class Publisher:
             pause = max(_LEAST_PAUSE_SECONDS, _PAUSE_PER_WORK * (time.monotonic() - begin))
             await asyncio.sleep(pause)
 
+    async def caught_up(self) -> None:
+        """Return when a page is ready that tells what is known now, or after a few seconds without."""
+        page = self._begun + self._changed.is_set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS), self._news:
+                await self._news.wait_for(lambda: self._ended >= page)
+
     async def publish(self) -> None:
         """Put the page together and compress it for those who are used to that."""
         self._changed.clear()
+        self._begun += 1
+        page = self._begun
+        await self._publish()
+        async with self._news:
+            self._ended = page
+            self._news.notify_all()
+
+    async def _publish(self) -> None:
         with self._own.render_duration.time():
             body = self._make()
         if self._keep:
@@ -87,7 +107,7 @@ class Publisher:
     def identity(self, format: Format) -> tuple[int, Iterator[bytes]]:
         """The newest page as it is: its length in bytes, and its pieces."""
         end = self._own.render(format)
-        return self._body.size(format) + len(end), chain(self._body.pieces(format), (end,))
+        return self._body.size(format) + len(end), chain(self._body.texts(format), (end,))
 
     async def gzip(self, format: Format) -> Sequence[bytes]:
         """The page as one gzip stream: the newest that is compressed, or one that is being asked for first."""
@@ -106,7 +126,8 @@ class Publisher:
     async def _compress(self, format: Format) -> _Packed:
         try:
             edition = self._edition
-            packed = _Packed(edition, await asyncio.to_thread(deflate, self._body.packed(format)))
+            pieces = await gradually(Piece.packed, self._body.pieces(format))
+            packed = _Packed(edition, deflate(pieces))
             self._packed[format] = packed
             return packed
         finally:

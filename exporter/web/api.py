@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from exporter.gradually import gradually
 from exporter.model import Checks, DeploymentError, Health, Pipeline
 from exporter.web.board import POLL, Board, SourceBoard
 from exporter.web.detail import event_id, newest_first
-from exporter.web.gradually import gradually
 from exporter.web.headers import SAFE, UNCACHED
 from exporter.web.listing import Listed, Listing, listing
 from exporter.web.lookup import REST, find, known_source, query

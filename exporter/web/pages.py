@@ -16,12 +16,12 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from exporter import __version__
+from exporter.gradually import gradually
 from exporter.model import HEALTHS
 from exporter.web import words
 from exporter.web.board import POLL, Board, SourceBoard
 from exporter.web.configtext import config_text
 from exporter.web.detail import detail
-from exporter.web.gradually import gradually
 from exporter.web.headers import PAGE, SAFE, UNCACHED
 from exporter.web.listing import Listing, listing
 from exporter.web.lookup import REST, find, known_source, query

@@ -82,7 +82,7 @@ class Reading:
 
     def text(self) -> str:
         """The whole page."""
-        return b"".join(self._page.body().pieces("text")).decode()
+        return b"".join(self._page.body().texts("text")).decode()
 
     def values(self, name: str, *labels: str) -> dict[tuple[str, ...], float]:
         """The samples of a family, by the values of these labels."""

@@ -103,8 +103,8 @@ class Reading:
 
     def samples(self) -> list[Any]:
         """The samples of the page, as the clients of both formats read them: the same."""
-        text = b"".join(self.page.body().pieces("text")).decode()
-        openmetrics = b"".join(self.page.body().pieces("openmetrics")).decode() + "# EOF\n"
+        text = b"".join(self.page.body().texts("text")).decode()
+        openmetrics = b"".join(self.page.body().texts("openmetrics")).decode() + "# EOF\n"
         found = [sample for family in parse_text(text) for sample in family.samples]
         again = [sample for family in parse_openmetrics(openmetrics) for sample in family.samples]
         assert sorted(map(str, found)) == sorted(map(str, again))

@@ -49,8 +49,8 @@ def page_of(source: str, *facts: Fact) -> Page:
 
 def samples_of(page: Page) -> list[Any]:
     """The samples, as the clients of both formats read them: the same ones."""
-    text = b"".join(page.body().pieces("text")).decode()
-    openmetrics = b"".join(page.body().pieces("openmetrics")).decode() + "# EOF\n"
+    text = b"".join(page.body().texts("text")).decode()
+    openmetrics = b"".join(page.body().texts("openmetrics")).decode() + "# EOF\n"
     found = [sample for family in parse_text(text) for sample in family.samples]
     again = [sample for family in parse_openmetrics(openmetrics) for sample in family.samples]
     key = [(sample.name, sorted(sample.labels.items()), sample.value) for sample in found]

@@ -28,7 +28,7 @@ class Shown:
 
     def text(self, format: Format = "text") -> str:
         """The whole text of the pipelines' part."""
-        return b"".join(self.page.body().pieces(format)).decode()
+        return b"".join(self.page.body().texts(format)).decode()
 
     def samples(self, family: str = "") -> list[str]:
         """The sample lines of a family, or of all."""

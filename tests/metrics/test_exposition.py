@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.metrics.checksum import combine, shift_by
-from exporter.metrics.exposition import CONTENT_TYPES, Body, FamilyBody, Piece, deflate, gzip_stream, pack
+from exporter.metrics.exposition import CONTENT_TYPES, Body, FamilyBody, Packed, Piece, deflate, gzip_stream, pack
 from exporter.metrics.text import FORMATS, Format, Header
 
 
@@ -27,6 +26,11 @@ def in_pieces(texts: list[bytes]) -> list[Piece]:
 
 
 LONG = body(("a_total", [b'a_total{n="%d"} 1\n' % n for n in range(1000)]), ("b_total", [b"b_total 2\n"]))
+
+
+def packed(body: Body, format: Format) -> list[Packed]:
+    """Every piece, compressed."""
+    return [piece.packed() for piece in body.pieces(format)]
 
 
 def unpack(stream: bytes) -> dict[str, bytes]:
@@ -48,14 +52,14 @@ def unpack(stream: bytes) -> dict[str, bytes]:
 def test_a_body_in_both_formats(format: Format, text: bytes) -> None:
     """Header, then samples; the length is known beforehand."""
     small = body(("b_total", [b"b_total 2\n", b"b_total 3\n"]))
-    assert b"".join(small.pieces(format)) == text
+    assert b"".join(small.texts(format)) == text
     assert small.size(format) == len(text)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_large_body_comes_in_pieces(format: Format) -> None:
     """No piece is more than a few hundred lines, none is empty, and together they have the size that was told."""
-    pieces = list(LONG.pieces(format))
+    pieces = list(LONG.texts(format))
     assert all(0 < piece.count(b"\n") <= 256 for piece in pieces)
     assert len(pieces) == 2 + 4 + 1
     assert sum(map(len, pieces)) == LONG.size(format)
@@ -64,23 +68,23 @@ def test_a_large_body_comes_in_pieces(format: Format) -> None:
 
 def test_an_empty_body_is_nothing() -> None:
     """Without families there is no text."""
-    assert list(Body((), 0).pieces("text")) == []
+    assert list(Body((), 0).texts("text")) == []
     assert Body((), 0).size("text") == 0
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_gzip_stream_is_one_member(format: Format) -> None:
     """gzip, zlib and httpx all find the page and the end that was added to it, and nothing behind."""
-    stream = b"".join(gzip_stream(deflate(LONG.packed(format)), b"# EOF\n"))
-    plain = b"".join(LONG.pieces(format)) + b"# EOF\n"
+    stream = b"".join(gzip_stream(deflate(packed(LONG, format)), b"# EOF\n"))
+    plain = b"".join(LONG.texts(format)) + b"# EOF\n"
     assert unpack(stream) == {"gzip": plain, "zlib": plain, "httpx": plain}
     assert len(stream) < len(plain) / 4
 
 
 def test_a_compressed_page_takes_many_ends() -> None:
     """The same page is compressed once and sent with a fresh end each time."""
-    start = deflate(LONG.packed("text"))
-    plain = b"".join(LONG.pieces("text"))
+    start = deflate(packed(LONG, "text"))
+    plain = b"".join(LONG.texts("text"))
     for end in (b"first\n", b"", b"second\n" * 1000):
         assert gzip.decompress(b"".join(gzip_stream(start, end))) == plain + end
 
@@ -96,16 +100,9 @@ def test_a_piece_is_compressed_once() -> None:
     """The next page takes over what did not change, compressed as it is."""
     kept, changed = Piece([b"a 1\n"]), Piece([b"b 1\n"])
     header = Header("a", "gauge", "Help.")
-    before = list(Body((FamilyBody(header, (kept, changed)),), 2).packed("text"))
-    after = list(Body((FamilyBody(header, (kept, Piece([b"b 2\n"]))),), 2).packed("text"))
+    before = packed(Body((FamilyBody(header, (kept, changed)),), 2), "text")
+    after = packed(Body((FamilyBody(header, (kept, Piece([b"b 2\n"]))),), 2), "text")
     assert [old is new for old, new in zip(before, after, strict=True)] == [True, True, False]
-
-
-@given(first=st.binary(max_size=3000), second=st.binary(max_size=3000))
-def test_checksums_are_combined(first: bytes, second: bytes) -> None:
-    """The checksum of two texts together follows from theirs, as zlib has it."""
-    whole = combine(zlib.crc32(first), zlib.crc32(second), shift_by(len(second)))
-    assert whole == zlib.crc32(first + second)
 
 
 def test_content_types_name_the_version() -> None:

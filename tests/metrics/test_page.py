@@ -316,7 +316,7 @@ def test_a_body_is_a_value(show: Show) -> None:
     shown.tell(*STORY)
     body, text = shown.page.body(), shown.text()
     shown.tell(Snapshot(2000.0, removed=("pipeline-1",)))
-    assert b"".join(body.pieces("text")).decode() == text
+    assert b"".join(body.texts("text")).decode() == text
     assert "pipeline-1" not in shown.text()
 
 

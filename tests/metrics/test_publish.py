@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
-import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 
-from exporter.metrics.exposition import Packed, pack
+from exporter.metrics import publish
+from exporter.metrics.exposition import Piece
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.publish import Publisher
 from exporter.metrics.text import FORMATS, Format
@@ -20,26 +21,31 @@ from exporter.metrics.text import FORMATS, Format
 LONGEST = 10.0
 """Seconds after which a test gives up; none waits for them when all is well."""
 
+TURN = 0.011
+"""Seconds that a piece takes after which others get their turn."""
+
 
 class FakeBody:
-    """A body of one line that counts how often its text was read; ``gate`` holds readers up."""
+    """A body of one line that counts how often its text was read; until ``gate`` is open there is more before it."""
 
     def __init__(self, line: bytes) -> None:
         self.line = line
         self.series = 1
         self.reads: Counter[Format] = Counter()
-        self.begun = threading.Event()
-        self.gate = threading.Event()
+        self.begun = asyncio.Event()
+        self.gate = asyncio.Event()
         self.gate.set()
 
-    def pieces(self, format: Format) -> Iterator[bytes]:
+    def pieces(self, format: Format) -> Iterator[Piece]:
         self.reads[format] += 1
         self.begun.set()
-        assert self.gate.wait(LONGEST)
-        yield self.line
+        while not self.gate.is_set():
+            time.sleep(TURN)
+            yield Piece([])
+        yield Piece([self.line])
 
-    def packed(self, format: Format) -> Iterator[Packed]:
-        yield from map(pack, self.pieces(format))
+    def texts(self, format: Format) -> Iterator[bytes]:
+        return map(Piece.text, self.pieces(format))
 
     def size(self, format: Format) -> int:
         return len(self.line)
@@ -167,7 +173,7 @@ async def test_a_client_that_goes_away_takes_nobody_with_it(world: World) -> Non
     world.closed = True
     await world.publisher.publish()
     first, second = (asyncio.create_task(world.gzip()) for _ in range(2))
-    await asyncio.to_thread(world.bodies[0].begun.wait, LONGEST)
+    await asyncio.wait_for(world.bodies[0].begun.wait(), LONGEST)
     first.cancel()
     world.bodies[0].gate.set()
     assert await second == "page 1"
@@ -198,3 +204,31 @@ async def test_the_publisher_measures_itself(world: World) -> None:
     assert world.own_value("pipeline_exporter_exposition_series") == len(samples)
     assert world.own_value("pipeline_exporter_render_duration_seconds_count") == 1
     assert world.own_value("pipeline_exporter_exposition_bytes") == pytest.approx(length, abs=32)
+
+
+async def test_whoever_waits_is_told_when_the_page_has_caught_up(running: World) -> None:
+    """Not by a page that was begun before the last change; and at once if nothing changed."""
+    await asyncio.wait_for(running.publisher.caught_up(), LONGEST)
+    assert running.bodies == []
+    running.publisher.changed()
+    await asyncio.wait_for(running.publisher.caught_up(), LONGEST)
+    assert len(running.bodies) == 1
+    await running.gzip()
+    running.closed = True
+    running.publisher.changed()
+    while len(running.bodies) < 2:
+        await asyncio.sleep(0.01)
+    running.publisher.changed()  # while the second is being compressed
+    waiting = asyncio.create_task(running.publisher.caught_up())
+    running.closed = False
+    running.bodies[1].gate.set()
+    await asyncio.wait_for(waiting, LONGEST)
+    assert len(running.bodies) == 3
+
+
+async def test_nobody_waits_for_ever_for_a_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without anybody who publishes, waiting ends all the same."""
+    monkeypatch.setattr(publish, "_PATIENCE_SECONDS", 0.05)
+    world.publisher.changed()
+    await asyncio.wait_for(world.publisher.caught_up(), LONGEST)
+    assert world.bodies == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from exporter.web.gradually import gradually
+from exporter.gradually import gradually
 
 
 async def turns_during(seconds: float, items: int) -> tuple[list[int], int]:
