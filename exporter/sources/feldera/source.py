@@ -11,7 +11,7 @@ from exporter.config.shard import Shard
 from exporter.errors import BadResponse, NotFound, SourceError
 from exporter.model import Pipeline, PlatformRead, Snapshot
 from exporter.sources.base import Observer, Run, Task
-from exporter.sources.decode import Identity, decode, decode_list
+from exporter.sources.decode import Identity, ListDecoder, decode
 from exporter.sources.feldera import translate
 from exporter.sources.feldera.config import FelderaConfig
 from exporter.sources.feldera.history import HistoryReader
@@ -43,6 +43,7 @@ class FelderaSource:
         self._shard = shard
         self._observer = observer
         self._client = ApiClient(config, observer)
+        self._list = ListDecoder(Row, LIST)
         self._rows: dict[str, Row] = {}
         self._unreadable: dict[str, float] = {}
         self._history = HistoryReader(self._client, self._rows, config)
@@ -68,17 +69,16 @@ class FelderaSource:
     async def poll(self, run: Run) -> None:
         """Read every status with one request and deliver what changed."""
         answer = await self._client.get(LIST, {"selector": "status"})
-        listed, unreadable = decode_list(answer.body, Row, LIST)
+        listed, unreadable = await self._list.decode(answer.body)
         if unreadable:
             run.fail(BadResponse(f"{LIST}: {len(unreadable)} pipelines cannot be read"))
-        await asyncio.sleep(0)
         rows = await self._ours(listed)
         rows |= self._still_served(unreadable, rows)
         before = self._rows.copy()
         self._replace(rows)
         changed = [row for key, row in rows.items() if before.get(key) is not row]
         await self._deliver(run, changed, before, answer.asked_at)
-        removed = tuple(translate.identity(row) for key, row in before.items() if key not in rows)
+        removed = tuple(translate.identity(before[key]) for key in before.keys() - rows.keys())
         run.deliver(Snapshot(answer.asked_at, removed=removed))
         if self._logs:
             self._logs.choose(before)
@@ -89,7 +89,7 @@ class FelderaSource:
         for part in _parts(listed, size=_COMPARED):
             for row in part:
                 known = self._rows.get(row.id)
-                if known == row:  # chosen before, then
+                if known is row or known == row:  # chosen before, then
                     rows[row.id] = known
                 elif self._is_ours(row):
                     rows[row.id] = row
