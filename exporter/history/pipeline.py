@@ -9,7 +9,7 @@ import msgspec
 from exporter.history.identity import ordered
 from exporter.history.logs import Logs, SavedLogs
 from exporter.history.notes import Notes, SavedNotes
-from exporter.history.timeline import SavedTimeline, State, Timeline
+from exporter.history.timeline import SavedTimeline, State, Timeline, shared
 from exporter.history.traces import SavedTraces, Traces
 from exporter.model import Event, LogPosition, LogRead, Status, TraceRead
 
@@ -194,7 +194,7 @@ class PipelineHistory:
         is_newest = newest_at is None or event.at >= newest_at
         left = self._left_by(event) if counted and is_newest else []
         for before, after, sign in self.timeline.add(
-            event.at, key, (event.statuses, event.has_error), counted=counted, health=event.health
+            event.at, key, state(event.statuses, has_error=event.has_error), counted=counted, health=event.health
         ):
             self._count(before, after, sign)
         if is_newest:
@@ -234,10 +234,10 @@ class PipelineHistory:
                 key = (dimension, status)
                 if key not in self.seconds and len(self.seconds) >= _MOST_LABELS:
                     key = (dimension, "other")
-                self.seconds[key] = self.seconds.get(key, 0.0) + until - start
+                self.seconds[key] = self.seconds.get(key, 0.0) + (until - start)
         self._advanced = until if self._advanced is None else max(self._advanced, until)
 
 
 def state(statuses: Iterable[str | None], *, has_error: bool) -> State:
     """Statuses and error as one value."""
-    return tuple(statuses), has_error
+    return shared((tuple(statuses), has_error))

@@ -6,6 +6,7 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -86,7 +87,7 @@ class Timeline:
         timeline = cls()
         timeline._times = _array("d", saved.times)
         timeline._ids = (_array("Q", saved.ids[0]), _array("Q", saved.ids[1]))
-        timeline._states = [saved.states[index] for index in _array("I", saved.state_of)]
+        timeline._states = [shared(saved.states[index]) for index in _array("I", saved.state_of)]
         timeline._counted = bytearray(saved.counted)
         timeline._kept = saved.kept
         timeline._trimmed = saved.trimmed
@@ -199,6 +200,12 @@ class Timeline:
         if len(self._states) > self._kept:
             self._trimmed = True
             del self._times[0], self._ids[0][0], self._ids[1][0], self._states[0], self._counted[0]
+
+
+@lru_cache(maxsize=4096)
+def shared(state: State) -> State:
+    """One object for all states that are equal: there are few, however many events."""
+    return state
 
 
 def _bytes(values: array[Any]) -> bytes:

@@ -6,6 +6,7 @@ Fields that are not declared here (program code, configs, checkpoints) are skipp
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, TypeAlias
 
 import msgspec
@@ -63,6 +64,12 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     deployment_runtime_desired_status_since: str | None = None
     deployment_runtime_status_details: RuntimeDetails | Loose = None
 
+    def __post_init__(self) -> None:
+        """Hold equal statuses as one object: the rows of a large fleet are kept, and have few of them."""
+        for field in _FEW:
+            if isinstance(value := getattr(self, field), str):
+                msgspec.structs.force_setattr(self, field, sys.intern(value))
+
     def vital(self) -> tuple[object, ...]:
         """What moves when the history has more to tell than that the pipeline is still there."""
         return (
@@ -79,6 +86,9 @@ class Row(msgspec.Struct, frozen=True, gc=False):
             self.deployment_runtime_status_since,
             self.deployment_runtime_desired_status_since,
         )
+
+
+_FEW = ("platform_version", *(field for field in Row.__struct_fields__ if field.endswith("_status")))
 
 
 class EventRow(msgspec.Struct, frozen=True, gc=False):
