@@ -62,7 +62,9 @@ class Application:
         self._page = self._new_page()
         self.own.state_written.set(int(config.state is None))
         self._saver = Saver(state, written=lambda worked: self.own.state_written.set(int(worked)))
-        self.publisher = Publisher(lambda: self._page.body(), self.own, keep=self._saver.flush)
+        self.publisher = Publisher(
+            lambda: self._page.body(), self.own, prepare=lambda: self._page.prepare(), keep=self._saver.flush
+        )
         self._schedule = Schedule(self.publisher.caught_up)
         self._alerts = Bridge(self._saver, self.own)
         self._supervisor = Supervisor(lambda part: self.own.restarts.labels(part).inc())

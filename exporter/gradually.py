@@ -10,11 +10,11 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-_TURN_SECONDS = 0.01
+_TURN_SECONDS = 0.002
 
 
 async def gradually(make: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """``make`` of each item; others get their turn before, after, and every ten milliseconds."""
+    """``make`` of each item; others get their turn before, after, and every two milliseconds."""
     made: list[R] = []
     due = time.monotonic()
     for item in items:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import TypeAlias
 
@@ -94,6 +95,10 @@ class Moving:
         """Forget a pipeline."""
         if (slot := self._slots.leave(key)) is not None:
             self.series += self._blocks[slot // _OBJECTS].put(key, None)
+
+    def parts(self, now: float) -> Iterator[Callable[[], Piece]]:
+        """What makes the lines at the time ``now`` of some pipelines after the other, for ``pieces`` to find."""
+        return (partial(block.piece, now) for block in self._blocks)
 
     def pieces(self, now: float) -> list[Piece]:
         """The lines at the time ``now``; of blocks that did not change at that time the same objects."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 
 import msgspec
 
+from exporter.gradually import gradually
 from exporter.metrics.blocks import Texts
 from exporter.metrics.exposition import Body, FamilyBody, Piece
 from exporter.metrics.families import PIPELINE_LABELS, SECONDS, SOURCE_FAMILIES, pipeline_families, stays
@@ -34,6 +36,7 @@ class Section:
         self._dense = dense
         self._pipelines = Texts(pipelines)
         self._own = Texts(own)
+        self._families = [family.name for family in pipelines]
         self._moving = Moving()
         self._with_stays = any(family.name == SECONDS for family in pipelines)
         self.hidden = False
@@ -73,7 +76,17 @@ class Section:
         found = self._pipelines.pieces(family) or self._own.pieces(family)
         if family != SECONDS:
             return found
-        return chain(found, self._moving.pieces(self._facts.history.as_of or 0.0))
+        return chain(found, self._moving.pieces(self._as_of()))
+
+    def _as_of(self) -> float:
+        return self._facts.history.as_of or 0.0
+
+    def parts(self) -> Iterator[Callable[[], object]]:
+        """What makes each part of the lines that changed, so that ``pieces`` finds them made."""
+        if not self.hidden:
+            for family in self._families:
+                yield partial(self._pipelines.pieces, family)
+            yield from self._moving.parts(self._as_of())
 
 
 class Page:
@@ -96,6 +109,10 @@ class Page:
     def drop(self, source: str) -> None:
         """Forget a source."""
         self._sections.pop(source, None)
+
+    async def prepare(self) -> None:
+        """Make what changed, bit by bit; what changes meanwhile is left to ``body``."""
+        await gradually(lambda make: make(), chain.from_iterable(map(Section.parts, list(self._sections.values()))))
 
     def body(self) -> Body:
         """The page as it is now: a value that later changes leave alone."""

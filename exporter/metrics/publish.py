@@ -34,13 +34,20 @@ class Publisher:
     ``changed()`` is called after each change. The page is put together at once, and then not again before a pause
     that grows with what it cost, so that a storm of changes takes a fifth of one core at most. A format that was
     asked for in gzip within the last five minutes is compressed bit by bit, while the page before it is served.
-    ``keep`` writes down what the page tells before anyone sees it, so that no counter goes back after a crash.
+    ``prepare`` does beforehand, bit by bit, most of what ``make`` does in one step; ``keep`` writes down what the page
+    tells before anyone sees it, so that no counter goes back after a crash.
     """
 
     def __init__(
-        self, make: Callable[[], Body], own: OwnMetrics, *, keep: Callable[[], Awaitable[None]] | None = None
+        self,
+        make: Callable[[], Body],
+        own: OwnMetrics,
+        *,
+        prepare: Callable[[], Awaitable[None]] | None = None,
+        keep: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._make = make
+        self._prepare = prepare
         self._keep = keep
         self._own = own
         self._body = Body((), 0)
@@ -84,6 +91,8 @@ class Publisher:
 
     async def _publish(self) -> None:
         with self._own.render_duration.time():
+            if self._prepare:
+                await self._prepare()
             body = self._make()
         if self._keep:
             await self._keep()

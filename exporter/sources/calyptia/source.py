@@ -34,7 +34,7 @@ PIPELINES = "/v1/core_instances/{instance_id}/pipelines"
 
 _FILTERS = {"exclude_internal": "true"}
 _MOST_PAGES = 100
-_PART = 250  # pipelines handed over at a time, so that a large answer does not hold the event loop
+_PART = 100  # pipelines handed over at a time, so that a large answer does not hold the event loop
 
 _parse_instances = body_page(CoreInstance, CORE_INSTANCES)
 _parse_pipelines = body_page(Row, PIPELINES)

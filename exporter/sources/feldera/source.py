@@ -27,7 +27,7 @@ _PLATFORM_SECONDS = 60.0
 _CONFIG_SECONDS = 3600.0
 _LOGS_SECONDS = 1.0
 _LONGEST_LABEL = 128
-_PART = 250  # pipelines handed over at a time, so that a large answer does not hold the event loop
+_PART = 100  # pipelines handed over at a time, so that a large answer does not hold the event loop
 _COMPARED = 2500  # and compared at a time
 
 
