@@ -19,6 +19,8 @@ BODY_BYTES = 2**20
 BODY_SECONDS = 30.0
 PIECE_BYTES = 64 * 1024
 """No more than this of an answer is given to a connection at once, so that a slow client holds no more."""
+TURN_BYTES = 4 * 2**20
+"""After so much of an answer others have their turn, and a client that is gone is noticed."""
 
 _UNAUTHORIZED = {"www-authenticate": "Basic"}
 
@@ -158,6 +160,7 @@ class _Answer:
     def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
         self._send = send
         self._headers = headers
+        self._in_a_row = 0
 
     async def send(self, message: Message) -> None:
         """One message of the answer; a header of ours goes before one of the same name."""
@@ -168,10 +171,14 @@ class _Answer:
         body = message.get("body", b"")
         for end in range(PIECE_BYTES, len(body), PIECE_BYTES):
             piece = body[end - PIECE_BYTES : end]
-            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-            await asyncio.sleep(0)
+            await self._pass_on({"type": "http.response.body", "body": piece, "more_body": True})
         if len(body) > PIECE_BYTES:
             message = {**message, "body": body[(len(body) - 1) // PIECE_BYTES * PIECE_BYTES :]}
+        await self._pass_on(message)
+
+    async def _pass_on(self, message: Message) -> None:
         await self._send(message)
-        if message.get("more_body"):
-            await asyncio.sleep(0)  # others have their turn, and a client that is gone is noticed
+        self._in_a_row += len(message.get("body", b""))
+        if self._in_a_row >= TURN_BYTES:
+            self._in_a_row = 0
+            await asyncio.sleep(0)
