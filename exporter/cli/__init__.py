@@ -72,6 +72,7 @@ def run(
 ) -> None:
     """Read the control planes and serve /metrics until SIGTERM; SIGHUP loads the config file again."""
     memory.give_back()
+    memory.spare_survivors()
     configure_logs(log_level, log_format)
     if not telemetry_path.startswith("/") or telemetry_path == "/" or telemetry_path.startswith(_TAKEN_PATHS):
         hint = f"must begin with /, name more than that, and not begin with {', '.join(_TAKEN_PATHS)}"

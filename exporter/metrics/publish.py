@@ -98,13 +98,13 @@ class Publisher:
             await self._keep()
         self._body = body
         self._edition += 1
-        self._measure()
         for format in list(self._asked_at):
             if time.monotonic() - self._asked_at[format] > _WANTED_SECONDS:
                 del self._asked_at[format]
                 self._packed.pop(format, None)
             elif (await self._pack(format)).edition != self._edition:  # that was under way already
                 await self._pack(format)
+        self._measure()
 
     def _measure(self) -> None:
         """Note the size of the whole page in the text format, and the number of its samples."""

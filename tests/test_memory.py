@@ -1,0 +1,65 @@
+"""Garbage collections that look only at what is new, and once an hour at everything."""
+
+from __future__ import annotations
+
+import gc
+import platform
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from exporter.memory import give_back, spare_survivors
+
+
+class Clock:
+    """A clock that is wound by hand."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Node:
+    """Something that holds itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """Survivors are spared, by this clock."""
+    clock = Clock()
+    added = spare_survivors(clock)
+    yield clock
+    gc.callbacks.remove(added)
+    gc.unfreeze()
+
+
+def test_survivors_are_looked_at_once_an_hour(clock: Clock) -> None:
+    """A cycle that outlived a full collection is found by the first one after an hour; a new one at once."""
+    old = Node()
+    gc.collect()
+    assert gc.get_freeze_count() > 1000
+    found = weakref.ref(old)
+    del old
+    young = weakref.ref(Node())
+    gc.collect()
+    assert young() is None
+    assert found() is not None
+    clock.now = 3600.0
+    gc.collect()
+    assert found() is None
+
+
+def test_small_collections_freeze_nothing(clock: Clock) -> None:
+    """Only who survived a full one is old."""
+    gc.collect(1)
+    assert gc.get_freeze_count() == 0
+
+
+def test_memory_is_given_back_where_there_is_glibc() -> None:
+    """Every setting is taken; other C libraries have none."""
+    assert give_back() is (platform.libc_ver()[0] == "glibc")
