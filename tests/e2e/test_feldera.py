@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from exporter.demo.feldera.api import create_app
@@ -187,6 +187,30 @@ async def test_a_server_without_the_events_api_still_gives_statuses_and_what_pol
     assert page.value("pipeline_resources_status", **labels, status="Stopped") == 1
     assert page.value("pipeline_status_transitions_total", **labels, dimension="resources", to="Stopped") == 1
     assert page.value("pipeline_exporter_task_failures_total") == 0
+
+
+async def test_a_gateway_that_loses_its_way_is_no_server_without_events() -> None:
+    """While nothing below the list is found, nothing is made up; afterwards every event counts, once."""
+    world = immediate_world()
+    labels = labels_of(world, "orders")
+    app, lost = app_of(world), False
+
+    async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+        if lost and scope["path"] != "/v0/pipelines":
+            await PlainTextResponse("no route", 404)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    async with serving(gateway) as url, exporting(url) as exporter:
+        await exporter.until(has_history("orders"))
+        since, lost = time.time(), True
+        world.fail("orders", "RuntimeError.WorkerPanic", "boom")
+        failures = {"task": "history", "reason": "not_found"}
+        await exporter.until(lambda page: page.value("pipeline_exporter_task_failures_total", **failures))
+        lost = False
+        await exporter.until(lambda page: page.value("pipeline_deployment_failures_total", **labels) == 1)
+        page = await exporter.polls(3)
+    assert_counts(page, world, "orders", since)
 
 
 async def test_time_in_state_adds_up_to_the_time_that_passed() -> None:

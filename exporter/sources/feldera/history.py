@@ -21,6 +21,7 @@ from exporter.sources.feldera.wire import EventRow, FullEventRow, Row
 from exporter.sources.gently import read_gently
 from exporter.sources.http import ApiClient
 
+PIPELINE = "/v0/pipelines/{name}"
 EVENTS = "/v0/pipelines/{name}/events"
 LATEST = "/v0/pipelines/{name}/events/latest"
 EVENT = "/v0/pipelines/{name}/events/{event_id}"
@@ -57,14 +58,14 @@ class HistoryReader:
         self._sweep_due = time.monotonic() + config.history_interval
         self._has_events_api = True
         self._polled_at = 0.0
-        self._ambiguous: frozenset[str] = frozenset()
+        self.ambiguous: frozenset[str] = frozenset()
 
     def polled(self, asked_at: float) -> None:
         """The rows are as the server had them at ``asked_at``, by its own clock."""
         self._polled_at = asked_at
         names = [row.name for row in self._rows.values()]
         once = len(set(names)) == len(names)
-        self._ambiguous = frozenset() if once else frozenset(name for name, n in Counter(names).items() if n > 1)
+        self.ambiguous = frozenset() if once else frozenset(name for name, n in Counter(names).items() if n > 1)
 
     def want(self, row: Row, *, before: Row | None) -> None:
         """Queue the pipeline of a changed row."""
@@ -115,7 +116,7 @@ class HistoryReader:
         await self._read_one(run, self._rows[key], whole=self._taken.pop(key))
 
     async def _read_one(self, run: Run, row: Row, *, whole: bool) -> None:
-        if row.name in self._ambiguous:  # whose events they are nobody could tell
+        if row.name in self.ambiguous:  # whose events they are nobody could tell
             return
         if not self._has_events_api:
             self._deliver(run, row, [translate.event_of_row(row, time.time())], complete=False)
@@ -124,11 +125,22 @@ class HistoryReader:
             await (self._read_list(run, row) if whole else self._read_latest(run, row))
         except NotFound as error:
             if error.code is None:  # no such path: a server before 0.292, or the name makes another path of it
-                self._has_events_api = self._has_events_api and not _PLAIN.fullmatch(row.name)
-                self._deliver(run, row, [translate.event_of_row(row, time.time())], complete=False)
+                await self._without_events(run, row)
             elif error.code == "NoPipelineMonitorEventsAvailable":
                 self._deliver(run, row, [], complete=True)
             # else UnknownPipelineName: deleted or renamed meanwhile; the next poll tells
+
+    async def _without_events(self, run: Run, row: Row) -> None:
+        """Go on without events, if there is the pipeline and nothing below it. Raises NotFound if all is lost."""
+        if _PLAIN.fullmatch(row.name):
+            try:
+                await self._client.get(PIPELINE, {"selector": "status"}, name=row.name)
+            except NotFound as error:
+                if error.code is None:
+                    raise
+                return  # deleted or renamed meanwhile
+            self._has_events_api = False
+        self._deliver(run, row, [translate.event_of_row(row, time.time())], complete=False)
 
     async def _read_latest(self, run: Run, row: Row) -> None:
         answer = await self._client.get(LATEST, name=row.name)
