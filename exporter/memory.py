@@ -1,4 +1,4 @@
-"""Asks the C library to hand memory back to the system, and the interpreter not to look at all of it again and again."""
+"""Has the C library give memory back to the system, and the interpreter not look at all of it again and again."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -116,3 +117,15 @@ async def test_who_is_left_out() -> None:
         follower.choose({})
     assert followed_by(follower) == ["id-e", "id-f", "id-a"]
     assert [entry["left_out"] for entry in logged] == [1]
+
+
+async def test_names_that_are_not_unique_are_not_followed() -> None:
+    """Whose log it is nobody could tell; the others are followed, and these as soon as it can be told."""
+    twin = msgspec.structs.replace(row("same"), id="id-twin")
+    rows = {one.id: one for one in (row("same"), twin, row("other"))}
+    config = config_for("http://127.0.0.1:9", most=3)
+    follower = LogFollower(ApiClient(config, Requests()), rows, config)
+    follower.choose({}, ambiguous={"same"})
+    assert followed_by(follower) == ["id-other"]
+    follower.choose({})
+    assert set(followed_by(follower)) == set(rows)

@@ -121,6 +121,28 @@ def test_headers_that_say_nothing(headers: dict[str, str]) -> None:
     assert reader.twice() == []
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_answer_without_anything_changes_nothing(restarts: bool) -> None:
+    """A page of a proxy, or a gzip that breaks off: neither numbers nor a line. The cursor before it still holds."""
+    runner, reader = Runner(cursor=True), Reader()
+    runner.write(20, plain=True)
+    reader.connect(runner)
+    reader.hand_over()
+    cursor = reader.progress.cursor
+    for _ in range(2):
+        reader.progress.opened({})
+        reader.replayed(b"")
+        reader.live(b"")
+        reader.hand_over()
+    assert reader.progress.cursor == cursor
+    if restarts:
+        reader.crash()
+    runner.write(30, plain=True)
+    reader.connect(runner)
+    reader.hand_over()
+    assert (reader.counted.total(), reader.lost) == (51, 0)
+
+
 def test_a_position_is_small() -> None:
     """What is kept of a log to go on from is less than a kilobyte, however much was read."""
     runner, reader = Runner(cursor=False), Reader()

@@ -58,6 +58,8 @@ class _Reading:
         self._buffer: LogBuffer = world.logbook.of(row)
         self._asked = self._buffer.discarded if cursor is None else self._resume_after(cursor)
         self._start = max(self._asked, self._buffer.discarded)
+        notice = world.logbook.notice(row) if self._plain else b""
+        self._replay = notice + self._buffer.after(self._start)  # together with following: no line twice, none left out
         self._follower: Follower = self._buffer.follow()
 
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -71,9 +73,7 @@ class _Reading:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The bytes of the body."""
-        if self._plain:
-            yield self._world.logbook.notice(self._row)
-        yield self._buffer.after(self._start)
+        yield self._replay
         woken = asyncio.Event()
         self._follower.wake = woken.set
         while True:

@@ -81,7 +81,7 @@ class FelderaSource:
         removed = tuple(translate.identity(before[key]) for key in before.keys() - rows.keys())
         run.deliver(Snapshot(answer.asked_at, removed=removed))
         if self._logs:
-            self._logs.choose(before)
+            self._logs.choose(before, ambiguous=self._history.ambiguous)
 
     async def _ours(self, listed: Sequence[Row]) -> dict[str, Row]:
         """The rows to serve, by id; one that is equal to the one known stays the same object, which is kept anyway."""

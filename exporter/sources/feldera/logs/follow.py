@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import islice
 
 import msgspec
@@ -48,9 +48,13 @@ class LogFollower:
         self._left_out = 0
         self._gate = asyncio.Semaphore(_REPLAYS_AT_ONCE)
 
-    def choose(self, before: Mapping[str, Row]) -> None:
-        """Take in a poll: choose the pipelines to follow, and note whose log must have gone on."""
-        fitting = [row for row in self._rows.values() if self._logs.chooses(row.name)]
+    def choose(self, before: Mapping[str, Row], *, ambiguous: Collection[str] = ()) -> None:
+        """Take in a poll: choose the pipelines to follow, and note whose log must have gone on.
+
+        Whose log an ambiguous name asks for nobody could tell.
+        """
+        rows = (row for row in self._rows.values() if row.name not in ambiguous)
+        fitting = [row for row in rows if self._logs.chooses(row.name)]
         fitting.sort(key=lambda row: (row.deployment_resources_status == "Stopped", row.id not in self._followed))
         self._chosen = {row.id: None for row in islice(fitting, self._logs.max_streams)}
         self._tell_left_out(len(fitting) - len(self._chosen))

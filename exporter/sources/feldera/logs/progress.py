@@ -51,13 +51,14 @@ class Progress:
         self._recent_lines = 0
         self._sieve: Sieve | None = None
         self._gap = 0  # lines lost before a replay; they count once it was read
+        self._is_blank = False  # an answer with neither numbers nor a line says nothing: what was known before holds
         self.replays = True
 
     @property
     def cursor(self) -> str:
         """What to ask for: the line after the last one counted; empty: from the beginning of the buffer."""
         exact, epoch, number = self._exact, self._epoch, self._number
-        if self.replays:
+        if self.replays or self._is_blank:
             exact, epoch, number = self._before.exact, self._before.epoch, self._before.number
         return f"{epoch}:{number}" if exact else ""
 
@@ -71,6 +72,7 @@ class Progress:
         epoch, number = headers.get("feldera-logs-epoch", ""), _whole(headers.get("feldera-logs-seq"))
         before, asked = self.position(), bool(self.cursor)
         self._before, self._sieve, self.replays, self._gap = before, None, True, 0
+        self._is_blank = False
         if number is None or not epoch:
             self._exact, self._epoch = False, "" if before.exact else before.epoch
             return 0
@@ -92,6 +94,7 @@ class Progress:
         """Go on after the replay, and tell how many lines were lost; ``at`` is the time of the last dated new line."""
         replay, found = sifted.replay, sifted.found
         self.replays, self._sieve = False, found.sieve
+        self._is_blank = self._before.exact and not self._exact and not replay.lines
         if self._exact:
             self._number += len(replay.lines)
         elif found.is_behind:
@@ -120,6 +123,7 @@ class Progress:
 
     def advance(self, block: bytes, found: bytes, at: float | None) -> None:
         """Whole lines were read, of which those in ``found`` count; the last dated of them ``at``."""
+        self._is_blank = self._is_blank and not block
         self._number += block.count(b"\n") if self._exact else found.count(b"\n")
         self._note_time(at)
         if not self._exact:
@@ -127,7 +131,7 @@ class Progress:
 
     def position(self) -> LogPosition:
         """The position now, as a value; during a replay the one before it."""
-        if self.replays:
+        if self.replays or self._is_blank:
             return self._before
         if self._exact:
             return LogPosition(self._epoch, self._number, after=self._after, exact=True)
