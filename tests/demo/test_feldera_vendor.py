@@ -169,7 +169,7 @@ def test_a_reader_that_leaves_is_forgotten(client: FelderaClient, served: Served
     buffer = served.world.logbook.of(served.world.find(running))
     assert len(buffer.followers) == 1
     stream.close()
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 15
     while buffer.followers and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not buffer.followers

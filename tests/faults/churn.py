@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 from exporter.demo.calyptia import World as CalyptiaWorld
 from exporter.demo.calyptia.errors import Refusal
@@ -13,6 +14,7 @@ from exporter.demo.feldera.world import World as FelderaWorld
 
 _MOST_PIPELINES = 20
 _OFTEN, _SELDOM = 30, 1
+_MOST_LINES = 60
 _STATUSES = ("STARTED", "FAILED", "SCALING", "STARTING", "CHECKS_OK")
 
 
@@ -43,6 +45,8 @@ class Churn:
             lambda: world.resume(name): _OFTEN,
             lambda: world.stop(name): _OFTEN,
             lambda: world.heartbeat(name): _OFTEN,
+            lambda: world.log(name, *self._said(name)): 2 * _OFTEN,
+            lambda: world.clear(name): _OFTEN,
             lambda: world.rename(name, self._name()): _OFTEN,
             lambda: world.create(self._name()): _SELDOM * (len(world.rows()) < _MOST_PIPELINES),
             lambda: world.delete(name, anyhow=True): _SELDOM * (len(world.rows()) > 2),
@@ -59,6 +63,17 @@ class Churn:
             lambda: world.delete(pipeline): _SELDOM * (len(living) > 2),
         }
         self._chance.choices(list(actions), list(actions.values()))[0]()
+
+    def _said(self, name: str) -> Iterator[str]:
+        """Lines that a pipeline logs: with a time and a level, as JSON, with neither; many are there many times."""
+        at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        lines = (
+            f"[{name}] {at}  WARN target: {self.actions}",
+            f'{{"timestamp":"{at}","level":"INFO","fields":{{"message":"{self.actions}"}}}}',
+            "   0: rust_begin_unwind",
+            "",
+        )
+        return iter(self._chance.choices(lines, k=self._chance.randint(1, _MOST_LINES)))
 
     def _name(self) -> str:
         self._born += 1

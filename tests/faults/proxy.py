@@ -16,6 +16,8 @@ Door = Literal["open", "closed", "deaf", "crowded", "plain"]
 """Whether connections are taken: all; none; by the kernel only; not even by the kernel; with no TLS but a refusal."""
 
 _LONGEST_HEAD = 64 * 1024
+_PIECE = 64 * 1024
+_AT_ONCE_SECONDS = 0.2
 _BACKLOG = 256
 _STILL = frozenset({"content-length", "connection", "transfer-encoding"})
 
@@ -26,6 +28,11 @@ class Request(msgspec.Struct, frozen=True):
     target: str
     head: bytes
     body: bytes
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is a stream without an end."""
+        return self.target.partition("?")[0].endswith("/logs")
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -55,14 +62,28 @@ class Exchange:
         self._upstream = upstream
 
     async def ask(self) -> Answer:
-        """What the server behind answers."""
+        """What the server behind answers; of a stream what comes at once."""
         reader, writer = await asyncio.open_connection(*self._upstream, limit=2**20)
         try:
             writer.write(_passed_on(self.request))
-            answer = await reader.read()
+            answer = await (_at_once(reader) if self.request.streams else reader.read())
         finally:
             writer.close()
         return _parsed(answer)
+
+    async def pass_on(self) -> None:
+        """Send on what comes from behind as it comes, until either side is gone."""
+        reader, writer = await asyncio.open_connection(*self._upstream)
+        leaving = asyncio.create_task(self.left())
+        leaving.add_done_callback(lambda _: writer.close())
+        try:
+            writer.write(_passed_on(self.request, version=b"1.1"))
+            while data := await reader.read(_PIECE):
+                await self.send(data)
+        finally:
+            writer.close()
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
 
     async def send(self, data: bytes) -> None:
         """These bytes, as they are."""
@@ -205,6 +226,9 @@ class Proxy:
         """One request; whether the connection stays open."""
         exchange = Exchange(await _request(reader), reader, writer, self._upstream)
         play = self._play or self.usual
+        if play is None and exchange.request.streams:  # nobody waits for its end
+            await exchange.pass_on()
+            return False
         self._busy.add(task)
         try:
             if play is None:
@@ -232,10 +256,20 @@ async def _request(reader: asyncio.StreamReader) -> Request:
     return Request(head.split(b" ", 2)[1].decode(), head, await reader.readexactly(int(length)))
 
 
-def _passed_on(request: Request) -> bytes:
-    """The request as the server behind gets it: for one answer, not compressed."""
+async def _at_once(reader: asyncio.StreamReader) -> bytes:
+    """The head of an answer and what comes behind it without a pause."""
+    answer = await reader.readuntil(b"\r\n\r\n")
+    with contextlib.suppress(TimeoutError):
+        while data := await asyncio.wait_for(reader.read(_PIECE), _AT_ONCE_SECONDS):
+            answer += data
+    return answer
+
+
+def _passed_on(request: Request, *, version: bytes = b"1.0") -> bytes:
+    """The request as the server behind gets it: for one answer, not compressed, and with 1.0 not in chunks."""
     first, *lines = request.head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     kept = [line for line in lines if line.partition(b":")[0].lower() not in (b"connection", b"accept-encoding")]
+    first = first.removesuffix(b"1.1") + version
     return b"\r\n".join([first, *kept, b"Connection: close", b"", b""]) + request.body
 
 

@@ -8,16 +8,18 @@ import json
 import signal
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import trustme
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.demo.calyptia import World as CalyptiaWorld
 from exporter.demo.calyptia import create_app as calyptia_app
 from exporter.demo.feldera.api import create_app as feldera_app
+from exporter.demo.feldera.logs import LogLimits
 from tests.alerting.receivers import Fake
 from tests.e2e.harness import immediate_world, serving
 from tests.faults.plays import crowd, listing
@@ -28,9 +30,11 @@ from tests.faults.vitals import Page, Watched, launched
 POLL_SECONDS: Mapping[Stage, float] = {"plain": 0.2, "secure": 0.2, "lasting": 0.2, "large": 1.0}
 _AHEAD_SECONDS = 65.0  # an event may be a minute younger than the last poll, and there is rounding
 BYSTANDER = "bystander"
+FOLLOWED = ("feldera", BYSTANDER)
 NAMES = ("orders", "clicks", "fraud", "stock", "tax")
 _NEEDED = "pipeline_(exporter_.*|info|events|deployment_failures|status_transitions|status_seconds|last_event.*)"
 
+_LOG_LIMITS = LogLimits(max_lines=200)  # few, so that there are gaps
 _LIMITS: Mapping[Stage, dict[str, Any]] = {
     "plain": {"timeout": "1s", "max_response_bytes": "8MiB"},
     "secure": {"timeout": "1s"},
@@ -62,12 +66,23 @@ def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:
     return context
 
 
+def _without_cursor(app: ASGIApp) -> ASGIApp:
+    """A Feldera of before 0.351: its log streams begin with all that is there."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "query_string": b""} if scope["path"].endswith("/logs") else scope, receive, send)
+
+    return answer
+
+
 class Theatre:
     """The exporter and everybody around it. ``since`` is the time from which on all that happens is counted."""
 
     def __init__(self, kind: Stage, folder: Path, certificates: Certificates | None) -> None:
         self.kind = kind
         self.feldera = immediate_world(names=NAMES)
+        self.feldera.logbook.limits = _LOG_LIMITS
+        self.feldera.restart_runner()  # the logs begin anew, with these limits
         self.calyptia = CalyptiaWorld(journal=True)
         for name in NAMES:
             self.calyptia.add_pipeline(name, status="STARTED", events=[])
@@ -79,6 +94,7 @@ class Theatre:
         self._certificates = certificates
         self._behind: dict[str, str] = {}
         self._hosts: dict[str, str] = {}
+        self._lines_before = {row.id: self.feldera.logbook.of(row).last for row in self.feldera.rows()}
         self._config = folder / "config.json"
         self._limits = {"poll_interval": f"{POLL_SECONDS[kind] * 1000:.0f}ms", **_LIMITS[kind]}
         self._turn = 0
@@ -94,6 +110,8 @@ class Theatre:
         context = self._certificates.contexts[""] if self._certificates else None
         async with contextlib.AsyncExitStack() as stack:
             self._witness_url = await stack.enter_async_context(serving(self.witness.app))
+            older = _without_cursor(feldera_app(self.feldera))
+            self._behind[BYSTANDER] = await stack.enter_async_context(serving(older))
             for name, app in apps.items():
                 self._behind[name] = await stack.enter_async_context(serving(app))
                 proxy = Proxy(self._behind[name], context=context)
@@ -119,7 +137,15 @@ class Theatre:
                     len(page.samples("pipeline_last_event_timestamp_seconds", source=source)) == len(NAMES)
                 )
             )
+        if self.kind == "lasting":
+            await self._begin_logs()
         self.since = time.time()
+
+    async def _begin_logs(self) -> None:
+        """Have a line of each log counted, after which the reading goes on by the server's own numbers."""
+        for row in self.feldera.rows():
+            self.feldera.log(row.name, f"[{row.name}] {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}  INFO target: first")
+        await self.exporter.until(lambda page: all(lines[0] for key in FOLLOWED for lines in self.lines(page, key)))
 
     def _url(self, name: str) -> str:
         scheme = "https" if self._certificates else "http"
@@ -137,7 +163,8 @@ class Theatre:
         if self.kind == "large":  # the reading is what is tried here, not the length of the page
             config["metrics"] = {"status_series": "sparse", "exclude": [f"(?!{_NEEDED}).*"]}
         if self.kind == "lasting":
-            bystander = {"name": BYSTANDER, "type": "feldera", "url": self._behind["feldera"], **self._limits}
+            sources[0]["logs"] = {"include": [".*"]}
+            bystander = {**sources[0], "name": BYSTANDER, "url": self._behind[BYSTANDER]}
             config |= {"sources": [*sources, bystander], "state": {"path": str(self._config.with_name("state.db"))}}
         self._config.write_text(json.dumps(config))
 
@@ -188,7 +215,7 @@ class Theatre:
             if row.error is not None:
                 self.feldera.start(row.name)
 
-    def lacking(self, page: Page, source: str, *, counted: bool = True) -> str:
+    def lacking(self, page: Page, source: str) -> str:
         """What a page does not tell of a source as the simulator's own record has it; empty: it tells all."""
         labels = {"source": source}
         if page.value("pipeline_exporter_source_up", **labels) != 1:
@@ -197,7 +224,7 @@ class Theatre:
         found = page.label("pipeline_info", "pipeline", **labels)
         if missing := wanted.keys() - found:
             return f"{len(missing)} pipelines are missing"
-        return self._miscounted(page, source, wanted) if counted else ""
+        return self._miscounted(page, source, wanted)
 
     def _miscounted(self, page: Page, source: str, wanted: Mapping[str, tuple[int, ...]]) -> str:
         names = ("pipeline_events_total", "pipeline_deployment_failures_total", "pipeline_status_transitions_total")
@@ -208,6 +235,24 @@ class Theatre:
             if not 0 <= self.seconds(page, source, pipeline) <= time.time() - self.opened + _AHEAD_SECONDS:
                 return f"{pipeline}: {self.seconds(page, source, pipeline)} s passed, says the time in its statuses"
         return ""
+
+    def misread(self, page: Page, source: str) -> str:
+        """A log whose lines a page does not tell, each once, as counted or lost; empty: none.
+
+        Without a cursor, lines that came while nobody read may be left out: in doubt a line is not counted.
+        """
+        for counted, lost, written in self.lines(page, source):
+            if counted + lost > written or (counted + lost < written and source != BYSTANDER):
+                return f"{counted:.0f} lines of a log are counted and {lost:.0f} lost, {written} were written"
+        return ""
+
+    def lines(self, page: Page, source: str) -> Iterator[tuple[float, float, int]]:
+        """Of each log the lines that are counted, those that are lost, and those that were written."""
+        for row in self.feldera.rows():
+            labels = {"source": source, "pipeline": f"pipeline-{row.id}"}
+            counted = page.value("pipeline_log_lines_total", **labels)
+            written = self.feldera.logbook.of(row).last - self._lines_before.get(row.id, 0)
+            yield counted, page.value("pipeline_log_lines_lost_total", **labels), written
 
     def seconds(self, page: Page, source: str, pipeline: str) -> float:
         """The time that a pipeline has been watched, as the time in its statuses has it."""

@@ -147,7 +147,7 @@ async def _recovered(theatre: Theatre, fault: Fault, target: str, message: str) 
 async def _lacking(theatre: Theatre, fault: Fault, target: str, message: str) -> str:
     if target not in SOURCES:
         return "" if _told(theatre.heard.taken(), message) else "the alert has not arrived"
-    return theatre.lacking(await theatre.exporter.page(), target, counted=target not in fault.uncounted)
+    return theatre.lacking(await theatre.exporter.page(), target)
 
 
 async def _passing(theatre: Theatre, source: str) -> None:

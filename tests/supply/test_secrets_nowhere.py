@@ -164,8 +164,7 @@ async def everything(url: str) -> dict[str, str]:
     seen: dict[str, str] = {}
     async with httpx.AsyncClient(base_url=url, auth=("alice", PASSWORD)) as client:
         for _ in range(600):
-            page = (await client.get("/metrics")).text
-            if all(f'source_up{{source="{name}"}}' in page for name in ("prod", "hostile", "edge", "echoed")):
+            if (await client.get("/-/ready")).status_code == 200:
                 break
             await asyncio.sleep(0.05)
         rows = (await client.get("/api/v1/pipelines")).json()["pipelines"]
