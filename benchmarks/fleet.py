@@ -175,7 +175,7 @@ class Fleet:
         """Seconds from the start of the process to the first page with pipelines, and to the one with all histories."""
         running, begun = self._running, self._running.begun
         first = running.wait(0, lambda one: "page" in one and sum(one["requests"].values()) > 0)
-        last = running.wait(0, lambda one: _histories(one) >= self._case.pipelines)
+        last = running.wait(0, lambda one: "page" in one and _histories(one) >= self._case.pipelines)
         time.sleep(2 * self._case.poll_interval)
         return first["page"] - begun, last["page"] - begun
 
