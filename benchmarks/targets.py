@@ -55,8 +55,8 @@ def _count(number: float) -> str:
 
 
 _LIST = "the list is unpacked, decoded and compared row by row, and the time in the present statuses written anew"
-_WRITE = "the page is put together, and the pieces that changed compressed, beside the reading of the histories"
-_TURN = "an answer waits for what holds the event loop, and shares the interpreter with the thread that compresses"
+_WRITE = "the list is scanned, what changed rendered, the growing times written, a fifth of the page compressed"
+_TURN = "an answer waits for what holds the event loop, once for each of its steps"
 _MEMORY = "for each pipeline its facts, its events, its lines as text, and the compressed page"
 
 TARGETS: tuple[Target, ...] = (
