@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
+import msgspec
 import structlog
 
 from exporter.alerts.bridge import Bridge
 from exporter.alerts.rules import ALERTS
-from exporter.config import Config, SourceConfig
+from exporter.config import Config, Sharding, SourceConfig
 from exporter.config.shard import Shard
+from exporter.config.units import Positive, WholeNumber
 from exporter.errors import ConfigError
 from exporter.metrics.own import OwnMetrics
 from exporter.metrics.page import Page
@@ -183,6 +185,8 @@ class Application:
             self.own.reload_successful.set(0)
             log.error("the config file cannot be used; the old one goes on", problems=error.problems)
             return str(error)
+        if config.state != self._config.state:
+            log.warning("state: what the config file says now counts after a restart; until then all is as it was")
         await self._apply(config, shard)
         self.own.loaded()
         log.info("config file loaded")
@@ -242,8 +246,9 @@ class Application:
         return history.logs.errors if history and history.logs and history.logs.up is not None else None
 
     def config(self) -> Config:
-        """The configuration that is in use."""
-        return self._config
+        """The configuration that is in use; the part of the pipelines may be told by the command line or the pod."""
+        sharding = Sharding(index=WholeNumber(self._shard.index), total=Positive(self._shard.total))
+        return msgspec.structs.replace(self._config, sharding=sharding)
 
     def _tick(self) -> None:
         for reading in self._readings.values():

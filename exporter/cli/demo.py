@@ -44,6 +44,8 @@ def demo_server(address: str, kind: str, pipelines: int, seed: int) -> None:
     sock = listen_or_exit(address)
     simulated = SIMULATORS[kind](pipelines, seed)
     click.echo(f"simulated {kind}: {url_of(sock)}")
+    for key, value in simulated.keys.items():
+        click.echo(f"{key}: {value}")
     run_to_the_end(_simulate(Server(simulated.app), sock))
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
+import structlog
+
 from exporter.config import Authorization
 from exporter.errors import Unauthorized
+
+log = structlog.get_logger(__name__)
 
 
 class Credentials:
@@ -17,6 +20,7 @@ class Credentials:
         self._config = config
         self._name = name
         self._seen: tuple[int, int] | None = None
+        self._is_lost = False
         self._text = config.credentials.reveal() if config.credentials else ""
 
     def headers(self) -> dict[str, str]:
@@ -34,8 +38,14 @@ class Credentials:
         return token
 
     def _refresh(self, path: Path) -> None:
-        """Read the file if it is another one than before; while it is away the last text goes on."""
-        with contextlib.suppress(OSError, UnicodeDecodeError):
+        """Read the file if it is another one; while it cannot be read the last text goes on, and the log says so."""
+        try:
             stat = os.stat(path)
             if (seen := (stat.st_mtime_ns, stat.st_ino)) != self._seen:
                 self._text, self._seen = path.read_text(), seen
+            self._is_lost = False
+        except (OSError, UnicodeDecodeError) as error:
+            if not self._is_lost:
+                why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+                log.warning("the credentials file cannot be read; the last credentials go on", file=str(path), err=why)
+            self._is_lost = True
