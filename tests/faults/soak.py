@@ -86,7 +86,7 @@ class Report(msgspec.Struct):
             f"polls    {self.polls:6.0f} made of a source that is well, {self.due:6.0f} due",
             f"events   {self.counted:6d} counted, {self.events:6d} in the record of the control planes",
             *(f"lines    {c:6.0f} counted by {s}, {lost:.0f} lost, {w:.0f} written" for s, (c, lost, w) in found),
-            *self.problems(),
+            *(self.problems() or ["all of it held"]),
         )
         return "\n".join(lines)
 

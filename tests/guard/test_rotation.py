@@ -14,9 +14,12 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from exporter.app import Application
-from exporter.config import Config
+from exporter.config import Authorization, Config
 from exporter.config.file import parse
+from exporter.config.shard import Shard
+from exporter.config.units import FilePath
 from exporter.demo.servers import KINDS as SIMULATORS
+from exporter.http.credentials import Credentials
 from exporter.sources.kinds import KINDS
 from exporter.web.server import Server, listen, url_of
 from tests.e2e.processes import exporter
@@ -111,6 +114,37 @@ async def test_a_token_is_rotated(kind: str, tmp_path: Path) -> None:
 def failed_polls(page: str) -> float:
     """How many polls failed, as a page of the exporter tells."""
     return sum(map(float, re.findall(r'^pipeline_exporter_task_failures_total\{.*task="poll".*\} (\S+)$', page, re.M)))
+
+
+async def test_a_file_of_credentials_that_is_lost_is_told_once(tmp_path: Path) -> None:
+    """The last token goes on, without a word of it in the log; once more if the file comes back and is lost again."""
+    path = tmp_path / "token"
+    path.write_text("abcdef")
+    credentials = Credentials(Authorization(credentials_file=FilePath(str(path))))  # type: ignore[call-arg]
+    with structlog.testing.capture_logs() as lines:
+        assert credentials.token() == "abcdef"
+        for _ in range(2):
+            path.unlink()
+            assert (credentials.token(), credentials.token()) == ("abcdef", "abcdef")
+            replace(path, "abcdef")
+            assert credentials.token() == "abcdef"
+        path.write_bytes(b"abc\xff")
+        assert credentials.token() == "abcdef"
+    assert [line["err"] for line in lines] == ["No such file or directory"] * 2 + ["it is not UTF-8"]
+    assert "abc" not in str(lines)
+
+
+async def test_a_reload_tells_what_waits_for_a_restart() -> None:
+    """The state file stays as it was; a part chosen by hand is shown as the one in use."""
+    kinds = {name: kind.config for name, kind in KINDS.items()}
+    text = "sources: [{name: a, type: feldera, url: 'http://127.0.0.1:1'}]"
+    first, then = (parse(text + more, kinds, environ={}, folder=Path()) for more in ("", "\nstate: {path: x.db}"))
+    application = Application(first, load=lambda: then, shard_of=lambda _: Shard(1, 3))
+    with structlog.testing.capture_logs() as lines:
+        assert await application.reload() == ""
+        assert await application.reload() == ""
+    assert [line["log_level"] for line in lines if line["event"].startswith("state: ")] == ["warning"]
+    assert (application.config().sharding.index, application.config().sharding.total) == (1, 3)
 
 
 def unchecked(*names: str) -> Config:
