@@ -32,7 +32,7 @@ def configure(*, level: str = "info", format: Literal["logfmt", "json"] = "logfm
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(format)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(format)],
         )
     )
     root = logging.getLogger()
@@ -42,7 +42,12 @@ def configure(*, level: str = "info", format: Literal["logfmt", "json"] = "logfm
         logging.getLogger(name).setLevel(max(least, root.level))
 
 
-def _renderer(format: Literal["logfmt", "json"]) -> structlog.typing.Processor:
+def _renderers(format: Literal["logfmt", "json"]) -> list[structlog.typing.Processor]:
     if format == "json":
-        return structlog.processors.JSONRenderer()
-    return structlog.processors.LogfmtRenderer(key_order=["ts", "level", "msg"])
+        return [structlog.processors.JSONRenderer()]
+    return [_joined, structlog.processors.LogfmtRenderer(key_order=["ts", "level", "msg"])]
+
+
+def _joined(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Lists as texts: logfmt has none."""
+    return {key: "; ".join(map(str, value)) if isinstance(value, list) else value for key, value in event.items()}

@@ -37,6 +37,16 @@ def lines(capsys: Captured) -> list[str]:
     return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "TIME", err).splitlines()
 
 
+def test_lists_are_texts_in_logfmt_only(capsys: Captured) -> None:
+    """Sentences one after another, and in JSON a list."""
+    for format in ("logfmt", "json"):
+        logs.configure(format="json" if format == "json" else "logfmt")
+        structlog.get_logger("x").error("bad", problems=["a: is 'b'", "c"])
+    logfmt, as_json = lines(capsys)
+    assert logfmt == "ts=TIME level=error msg=bad problems=\"a: is 'b'; c\""
+    assert json.loads(as_json)["problems"] == ["a: is 'b'", "c"]
+
+
 def test_logfmt_lines(capsys: Captured) -> None:
     """Time, level and message come first; values with spaces or quotes are quoted."""
     logs.configure()

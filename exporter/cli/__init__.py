@@ -101,11 +101,12 @@ def check_config(config_file: Path) -> None:
 
 @main.command()
 @config_option
+@shard_options
 @log_options
-def once(config_file: Path, log_level: str, log_format: str) -> None:
+def once(config_file: Path, shard_index: int | None, shard_total: int | None, log_level: str, log_format: str) -> None:
     """Read every source once and print the metrics page; exit 1 if a source failed."""
     configure_logs(log_level, log_format)
-    application = _application(load_config(config_file))
+    application = _application(load_config(config_file), shard_index, shard_total)
     worked = asyncio.run(application.read_once())
     _, pieces = application.publisher.identity("text")
     for piece in pieces:
@@ -115,13 +116,16 @@ def once(config_file: Path, log_level: str, log_format: str) -> None:
 
 @main.command()
 @config_option
+@shard_options
 @log_options
-def alerts(config_file: Path, log_level: str, log_format: str) -> None:
+def alerts(
+    config_file: Path, shard_index: int | None, shard_total: int | None, log_level: str, log_format: str
+) -> None:
     """Read every source once and print which alerts would fire now; nothing is sent. Exit 1 if a source failed."""
     configure_logs(log_level, log_format)
     config = load_config(config_file)
     settings = config.alerting or Alerting(alertmanagers=())
-    application = _application(config)
+    application = _application(config, shard_index, shard_total)
     worked = asyncio.run(application.read_once())
     boards = application.sources()
     reads = [report.Read(board.facts, bool(board.up), dict(board.problems)) for board in boards]
@@ -155,9 +159,10 @@ def backfill(
     sys.exit(1 if done.failures else 0)
 
 
-def _application(config: Config) -> Application:
-    or_exit(lambda: _shard_of(config))
-    return Application(config, shard_of=_shard_of)
+def _application(config: Config, shard_index: int | None, shard_total: int | None) -> Application:
+    shard_of = partial(_shard_of, index=shard_index, total=shard_total)
+    or_exit(lambda: shard_of(config))
+    return Application(config, shard_of=shard_of)
 
 
 def _shard_of(config: Config, *, index: int | None = None, total: int | None = None) -> Shard:

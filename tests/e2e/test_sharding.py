@@ -58,6 +58,8 @@ async def test_shards_are_the_whole_and_never_overlap(tmp_path: Path, tool: Call
         config.write_text(f"{config.read_text()}sharding: {{total: {SHARDS + 1}}}\n")
         after = [pipelines_on(once(config, f"exporter-{index}")) for index in range(SHARDS + 1)]
         assert sum(map(len, after)) == PIPELINES
+        by_hand = command("once", f"--config.file={config}", "--shard.index=2", f"--shard.total={SHARDS + 1}")
+        assert pipelines_on(by_hand.stdout) == after[2]
         assert all(now < was for now, was in zip(after, before, strict=False))
 
 

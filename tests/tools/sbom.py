@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     if done.returncode:
         print(f"{output}: cannot be written: {(done.stderr.strip().splitlines() or ['?'])[-1]}", file=sys.stderr)
         return 1
+    print(output)
     return 0
 
 
