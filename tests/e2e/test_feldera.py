@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from exporter.demo.feldera.api import create_app
 from exporter.demo.feldera.world import World
@@ -208,6 +208,34 @@ async def test_a_gateway_that_loses_its_way_is_no_server_without_events() -> Non
         failures = {"task": "history", "reason": "not_found"}
         await exporter.until(lambda page: page.value("pipeline_exporter_task_failures_total", **failures))
         lost = False
+        await exporter.until(lambda page: page.value("pipeline_deployment_failures_total", **labels) == 1)
+        page = await exporter.polls(3)
+    assert_counts(page, world, "orders", since)
+
+
+async def test_what_happened_while_names_were_not_unique_counts_afterwards() -> None:
+    """Nobody can tell whose events a name asks for then; also the pipeline that kept its name is read later."""
+    world = immediate_world(names=("orders", "clicks"))
+    labels = labels_of(world, "orders")
+    app, confused = app_of(world), False
+
+    async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+        async def changed(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message["body"] = message["body"].replace(b'"name":"clicks"', b'"name":"orders"')
+            await send(message)
+
+        plain = {**scope, "headers": [pair for pair in scope.get("headers", ()) if pair[0] != b"accept-encoding"]}
+        await app(plain, receive, changed if confused and scope["path"] == LIST else send)
+
+    async with serving(gateway) as url, exporting(url) as exporter:
+        await exporter.until(has_history("orders", "clicks"))
+        since, confused = time.time(), True
+        await exporter.until(lambda page: page.value("pipeline_info", pipeline_name="clicks") is None)
+        world.fail("orders", "RuntimeError.WorkerPanic", "boom")
+        await exporter.until(lambda page: page.value("pipeline_deployment_has_error", **labels) == 1)
+        await exporter.polls(2)
+        confused = False
         await exporter.until(lambda page: page.value("pipeline_deployment_failures_total", **labels) == 1)
         page = await exporter.polls(3)
     assert_counts(page, world, "orders", since)

@@ -48,8 +48,10 @@ def outcomes(trials: Sequence[Trial]) -> list[Outcome]:
 
 
 def _shares(trials: Sequence[Trial]) -> Iterator[Share]:
+    """Faults that outlast their trial, because events keep a wrong time, come last in each."""
+    in_order = sorted(trials, key=lambda trial: not _BY_NAME[trial.fault].passing)
     for stage, count in THEATRES.items():
-        ours = [trial for trial in trials if _BY_NAME[trial.fault].stage == stage]
+        ours = [trial for trial in in_order if _BY_NAME[trial.fault].stage == stage]
         yield from (Share(stage, tuple(part)) for number in range(count) if (part := ours[number::count]))
 
 

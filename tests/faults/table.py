@@ -143,7 +143,6 @@ FACTS = (
     _facts("times an hour ahead", changed(plays.ahead(3600)), passing=False),
     _facts("numbers of 400 digits", changed(numbered("9" * 400))),
     _facts("one bad pipeline", listing(plays.one_bad), reasons=frozenset({"bad_response"})),
-    # Feldera's logs are asked for by name: while several pipelines have one name, they have one log.
     _facts("every name twice", listing(plays.same_name)),
     _facts("every id twice", listing(plays.same_id)),
     # What is missing by mistake is remembered in memory only: after a kill its counters begin anew.

@@ -59,6 +59,7 @@ class HistoryReader:
         self._has_events_api = True
         self._polled_at = 0.0
         self.ambiguous: frozenset[str] = frozenset()
+        self._skipped: set[str] = set()
 
     def polled(self, asked_at: float) -> None:
         """The rows are as the server had them at ``asked_at``, by its own clock."""
@@ -66,6 +67,8 @@ class HistoryReader:
         names = [row.name for row in self._rows.values()]
         once = len(set(names)) == len(names)
         self.ambiguous = frozenset() if once else frozenset(name for name, n in Counter(names).items() if n > 1)
+        self._whole |= {key: None for key in self._skipped if self._rows[key].name not in self.ambiguous}
+        self._skipped -= self._whole.keys()
 
     def want(self, row: Row, *, before: Row | None) -> None:
         """Queue the pipeline of a changed row."""
@@ -89,6 +92,7 @@ class HistoryReader:
         for known in (self._whole, self._latest, self._backlog, self._seen):
             for key in known.keys() - rows.keys():
                 del known[key]
+        self._skipped &= rows.keys()
 
     async def read(self, run: Run) -> None:
         """Read until the queue is empty, a few pipelines at a time; now and then begin with queueing all of them."""
@@ -117,6 +121,7 @@ class HistoryReader:
 
     async def _read_one(self, run: Run, row: Row, *, whole: bool) -> None:
         if row.name in self.ambiguous:  # whose events they are nobody could tell
+            self._skipped.add(row.id)
             return
         if not self._has_events_api:
             self._deliver(run, row, [translate.event_of_row(row, time.time())], complete=False)
