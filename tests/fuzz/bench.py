@@ -185,3 +185,8 @@ def bench(app: ASGIApp, keys: Mapping[str, object], folder: Path) -> Iterator[Be
 def values_of(samples: Iterable[Any], **labels: str) -> list[str]:
     """The samples with these labels, as texts that can be compared."""
     return sorted(f"{s.name}{s.labels}{s.value}" for s in samples if labels.items() <= s.labels.items())
+
+
+def without_seconds(samples: list[str]) -> list[str]:
+    """Samples without those that grow by themselves."""
+    return [sample for sample in samples if not sample.startswith("pipeline_status_seconds_total")]

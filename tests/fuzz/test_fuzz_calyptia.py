@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.demo.calyptia import KubeEvent, Tap, World, create_app
 from exporter.sources.calyptia.kubernetes import REASONS
-from tests.fuzz.bench import Answer, Bench, bench, values_of
+from tests.fuzz.bench import Answer, Bench, bench, values_of, without_seconds
 from tests.fuzz.budget import fuzz
 from tests.fuzz.trees import TEXTS, VALUES, bodies, mutated, written
 
@@ -83,11 +83,6 @@ def test_a_bad_row_costs_only_itself(calyptia: Bench, documents: dict[str, Any],
         if index != bad:
             expected = without_seconds(values_of(before, pipeline=good["id"]))
             assert without_seconds(values_of(after, pipeline=good["id"])) == expected != []
-
-
-def without_seconds(samples: list[str]) -> list[str]:
-    """Samples without those that grow by themselves."""
-    return [sample for sample in samples if not sample.startswith("pipeline_status_seconds_total")]
 
 
 @fuzz()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from exporter.demo.feldera.api import create_app
 from exporter.errors import BadResponse
 from tests.e2e.harness import immediate_world
-from tests.fuzz.bench import Answer, Bench, bench, values_of
+from tests.fuzz.bench import Answer, Bench, bench, values_of, without_seconds
 from tests.fuzz.budget import fuzz
 from tests.fuzz.trees import TEXTS, VALUES, bodies, mutated, paths, written
 
@@ -65,11 +65,6 @@ def test_a_bad_row_costs_only_itself(feldera: Bench, documents: dict[str, Any], 
         if index != bad:
             identity = {"pipeline": f"pipeline-{good['id']}"}
             assert without_seconds(values_of(after, **identity)) == without_seconds(values_of(before, **identity))
-
-
-def without_seconds(samples: list[str]) -> list[str]:
-    """Samples without those that grow by themselves."""
-    return [sample for sample in samples if not sample.startswith("pipeline_status_seconds_total")]
 
 
 @fuzz()
