@@ -228,16 +228,12 @@ class Application:
     def alerts(self, source: str, pipeline_id: str) -> Sequence[FiringAlert] | None:
         """The alerts that fire for a pipeline; None without a section ``alerting``."""
         firing = self._alerts.about(source, pipeline_id)
-        return (
-            None
-            if firing is None
-            else [
-                FiringAlert(
-                    alert.name, ALERTS.get(alert.name, ""), alert.starts_at, alert.annotations.get("summary", "")
-                )
-                for alert in firing
-            ]
-        )
+        if firing is None:
+            return None
+        return [
+            FiringAlert(alert.name, ALERTS.get(alert.name, ""), alert.starts_at, alert.annotations.get("summary", ""))
+            for alert in firing
+        ]
 
     def log_errors(self, source: str, pipeline_id: str) -> Sequence[LogLine] | None:
         """The last lines of a pipeline's log that tell of a failure; None if it is not followed."""
