@@ -119,7 +119,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 class Proxy:
     """Stands in front of ``upstream`` (``http://host:port``); its port stays its own whatever happens.
 
-    ``met`` counts requests that a fault was played to; ``usual`` is played while there is none.
+    ``usual`` is played while there is no fault.
     """
 
     def __init__(self, upstream: str, *, context: ssl.SSLContext | None = None) -> None:
@@ -130,12 +130,11 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._knocking: list[socket.socket] = []
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-        self._busy: set[asyncio.Task[None]] = set()
+        self._streaming: set[asyncio.Task[None]] = set()
         self._play: Play | None = None
         self._lets_in = True
         self.usual: Play | None = None
         self.port = 0
-        self.met = 0
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Proxy]:
@@ -152,8 +151,11 @@ class Proxy:
     async def fault(
         self, play: Play | None, *, door: Door = "open", context: ssl.SSLContext | Literal["usual"] = "usual"
     ) -> None:
-        """Put this in everybody's way from the next request on; what is being answered well is answered."""
-        in_good_order = self._play is None
+        """Put this in everybody's way from the next request on.
+
+        Where it is at the door, connections that are open are asked once more, answered and closed, because a request
+        may be on its way over them. Streams would go on for ever, so they are torn down then, and when a fault ends.
+        """
         self._play = play
         self._lets_in = door == "open" and context == "usual"
         self._leave()
@@ -165,11 +167,11 @@ class Proxy:
             await self._enter(self._context if context == "usual" else context)
         elif door == "plain":
             await self._enter(None, serve=_refuse)
-        if not (in_good_order and self._lets_in):
-            self._tear(self._open.keys() - self._busy if in_good_order else self._open)
+        if not self._lets_in or play is None:
+            self._tear(self._streaming)
 
     async def mend(self) -> None:
-        """Pass everything on again; connections that met the fault are torn down."""
+        """Pass everything on again; what hangs is left to the client's patience."""
         await self.fault(None)
 
     async def _enter(self, context: ssl.SSLContext | None, *, serve: Serve | None = None) -> None:
@@ -225,20 +227,25 @@ class Proxy:
     ) -> bool:
         """One request; whether the connection stays open."""
         exchange = Exchange(await _request(reader), reader, writer, self._upstream)
-        play = self._play or self.usual
-        if play is None and exchange.request.streams:  # nobody waits for its end
-            await exchange.pass_on()
-            return False
-        self._busy.add(task)
+        if not exchange.request.streams:
+            return await self._played(exchange)
+        self._streaming.add(task)
         try:
-            if play is None:
-                await exchange.answer(await exchange.ask(), close=not self._lets_in)
-                return self._lets_in
-            self.met += play is self._play
+            await self._played(exchange)
+        finally:
+            self._streaming.discard(task)
+        return False
+
+    async def _played(self, exchange: Exchange) -> bool:
+        """Do what is to happen to a request now; whether the connection may stay open."""
+        if play := self._play or self.usual:
             await play(exchange)
             return False
-        finally:
-            self._busy.discard(task)
+        if exchange.request.streams:
+            await exchange.pass_on()
+            return False
+        await exchange.answer(await exchange.ask(), close=not self._lets_in)
+        return self._lets_in
 
 
 async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

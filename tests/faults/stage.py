@@ -149,7 +149,11 @@ class Theatre:
 
     def _url(self, name: str) -> str:
         scheme = "https" if self._certificates else "http"
-        return f"{scheme}://{self._hosts.get(name, '127.0.0.1')}:{self.proxies[name].port}"
+        return f"{scheme}://{self.address(name)}"
+
+    def address(self, name: str) -> str:
+        """Where the exporter finds a target, as host:port."""
+        return f"{self._hosts.get(name, '127.0.0.1')}:{self.proxies[name].port}"
 
     def _write(self) -> None:
         tls = {"tls_config": {"ca_file": str(self._certificates.ca_file)}} if self._certificates else {}

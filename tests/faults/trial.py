@@ -18,7 +18,7 @@ _GROWTH_MIB = {"plain": 64.0, "secure": 64.0, "large": 512.0}
 _REASONS = "pipeline_exporter_task_failures_total"
 _RUNS = "pipeline_exporter_task_duration_seconds_count"
 _FIRST = "an Alertmanager does not take in alerts; they wait"
-_INFO = "pipeline_info"
+_POSTED = ("pipeline_exporter_notifications_total", "pipeline_exporter_notifications_failed_total")
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ async def _tried(theatre: Theatre, fault: Fault, target: str) -> Outcome:
     finally:
         await theatre.leave(fault, target)
     begin = time.monotonic()
-    await _recovered(theatre, fault, target, message)
+    await _recovered(theatre, fault, target, message, await exporter.page())
     seconds = time.monotonic() - begin
     cadence = min(_cadence(before.page, during, name, lasted / poll) for name in SOURCES if name != target)
     growth = exporter.vitals().memory - before.memory
@@ -133,10 +133,10 @@ def _told(taken: list[dict[str, Mapping[str, str]]], message: str) -> bool:
     return any(alert["annotations"].get("error_message") == message for alert in taken)
 
 
-async def _recovered(theatre: Theatre, fault: Fault, target: str, message: str) -> None:
+async def _recovered(theatre: Theatre, fault: Fault, target: str, message: str, left: Page) -> None:
     """Return when nothing is missing: every pipeline, every count, every alert; and time passes again."""
     end = time.monotonic() + _PATIENCE_SECONDS
-    while lacking := await _lacking(theatre, fault, target, message):
+    while lacking := await _lacking(theatre, target, message, left):
         assert time.monotonic() < end, f"not recovered: {lacking}"
         await asyncio.sleep(0.1)
     if target in SOURCES and fault.passing:
@@ -144,10 +144,21 @@ async def _recovered(theatre: Theatre, fault: Fault, target: str, message: str) 
     theatre.restart()
 
 
-async def _lacking(theatre: Theatre, fault: Fault, target: str, message: str) -> str:
-    if target not in SOURCES:
-        return "" if _told(theatre.heard.taken(), message) else "the alert has not arrived"
-    return theatre.lacking(await theatre.exporter.page(), target)
+async def _lacking(theatre: Theatre, target: str, message: str, left: Page) -> str:
+    """What is missing since a fault was taken away, when the page was ``left``."""
+    page = await theatre.exporter.page()
+    if target in SOURCES:
+        return theatre.lacking(page, target)
+    if not _told(theatre.heard.taken(), message):
+        return "the alert has not arrived"
+    name = theatre.address(target)  # an alert that arrived may have been answered badly
+    return "" if _delivered(page, name) > _delivered(left, name) else "nothing is delivered yet"
+
+
+def _delivered(page: Page, alertmanager: str) -> float:
+    """The alerts in posts that were answered well."""
+    posted, failed = (page.value(name, alertmanager=alertmanager) for name in _POSTED)
+    return posted - failed
 
 
 async def _passing(theatre: Theatre, source: str) -> None:
