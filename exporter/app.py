@@ -198,7 +198,7 @@ class Application:
         kept = {name for name, reading in self._readings.items() if same and reading.config in config.sources}
         old = {name: self._readings.pop(name) for name in list(self._readings) if name not in kept}
         for name, reading in old.items():
-            self._schedule.remove(name, reading.source.tasks)
+            await self._schedule.remove(name, reading.source.tasks)
             await reading.source.aclose()
         for gone in old.keys() - {source.name for source in config.sources}:
             self.own.forget(gone)

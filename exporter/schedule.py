@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
-from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -130,7 +129,8 @@ class Schedule:
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
-        self._running: set[tuple[str, str]] = set()
+        self._runners: dict[str, Runner] = {}
+        self._running: dict[tuple[str, str], asyncio.Task[object]] = {}
         self.last_tick = time.monotonic()
 
     def start(self, tick: Callable[[], None]) -> None:
@@ -149,6 +149,7 @@ class Schedule:
 
     def add(self, source: str, tasks: tuple[Task, ...], runner: Runner) -> None:
         """Run the tasks of a source from now on; those that wait to be wanted begin after their first interval."""
+        self._runners[source] = runner
         for task in tasks:
             trigger = IntervalTrigger(seconds=task.interval, jitter=min(_MOST_JITTER_SECONDS, _JITTER * task.interval))
             first = {} if task.wanted else {"next_run_time": datetime.now(UTC)}
@@ -157,33 +158,32 @@ class Schedule:
                 self._run, trigger, args=(source, task, tasks, runner), id=job_id, replace_existing=True, **first
             )
 
-    def remove(self, source: str, tasks: tuple[Task, ...]) -> None:
-        """Run them no more."""
+    async def remove(self, source: str, tasks: tuple[Task, ...]) -> None:
+        """Run them no more; returns when those that are running have been cancelled."""
+        del self._runners[source]
         for task in tasks:
             self._scheduler.remove_job(_job_id(source, task))
+        running = [run for task in tasks if (run := self._running.get((source, task.name)))]
+        for run in running:
+            run.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def _run(self, source: str, task: Task, tasks: tuple[Task, ...], runner: Runner) -> None:
-        key = (source, task.name)
-        self._running.add(key)
+        key, current = (source, task.name), asyncio.current_task()
+        if self._runners.get(source) is not runner or current is None:  # removed before this run could begin
+            return
+        self._running[key] = current
         try:
             if task.wanted and self._caught_up:
                 await self._caught_up()
             await runner.run(task)
-        except asyncio.CancelledError:  # the program ends, which APScheduler would call an error
+        except asyncio.CancelledError:  # the program ends or the source is gone, which APScheduler would call an error
             return
         finally:
-            self._running.discard(key)
+            del self._running[key]
         for other in tasks:
-            if other is not task and other.wanted and other.wanted():
-                self._wake(source, other)
-
-    def _wake(self, source: str, task: Task) -> None:
-        if (source, task.name) in self._running:
-            return
-        try:
-            self._scheduler.modify_job(_job_id(source, task), next_run_time=datetime.now(UTC))
-        except JobLookupError:  # the source was removed meanwhile
-            return
+            if other is not task and other.wanted and other.wanted() and (source, other.name) not in self._running:
+                self._scheduler.modify_job(_job_id(source, other), next_run_time=datetime.now(UTC))
 
 
 def _job_id(source: str, task: Task) -> str:

@@ -131,3 +131,25 @@ async def test_without_the_section_nothing_is_posted_and_nothing_remembered(tmp_
             await running.polls(3)
             assert first in starts(fake)
             assert {alert["labels"]["pipeline_name"] for alert in said(fake)} == {"orders"}
+
+
+async def test_a_poll_that_is_on_its_way_ends_with_its_source() -> None:
+    """A changed source is read anew; what it was just asking is no failure of anybody."""
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+        url = "http://{}:{}".format(*server.sockets[0].getsockname())
+        config = {"sources": settings(url, poll="50ms")["sources"]}
+        config["sources"][0]["timeout"] = "300ms"
+        async with bridging(config) as running:
+            for wait in (301, 302, 303):
+                config["sources"][0]["timeout"] = f"{wait}ms"
+                await running.reload(config)
+                await asyncio.sleep(0.1)
+            failures = await running.value("task_failures_total", source="prod", task="poll", reason="timeout")
+            assert failures
+            assert await running.value("task_failures_total", source="prod", task="poll", reason="internal") == 0
+            assert await running.value("task_failures_total", source="prod", task="poll", reason="connection") == 0
