@@ -62,14 +62,12 @@ async def _tried(theatre: Theatre, fault: Fault, target: str) -> Outcome:
     try:
         await _lasting(before.at, _LASTS_POLLS * poll)
         reasons = await observe(theatre, fault, target, before, message)
-        during = await exporter.page()
-        lasted = time.monotonic() - before.at
+        cadence = await _others_go_on(theatre, fault, target, before)
     finally:
         await theatre.leave(fault, target)
     begin = time.monotonic()
     await _recovered(theatre, fault, target, message, await exporter.page())
     seconds = time.monotonic() - begin
-    cadence = min(_cadence(before.page, during, name, lasted / poll) for name in SOURCES if name != target)
     growth = exporter.vitals().memory - before.memory
     assert reasons <= fault.expected(target), f"shown: {sorted(reasons)}, expected: {sorted(fault.expected(target))}"
     assert bool(reasons) == bool(fault.expected(target)), "no reason was shown"
@@ -175,9 +173,22 @@ def _polls(page: Page, source: str) -> float:
     return page.value(_RUNS, source=source, task="poll")
 
 
-def _cadence(before: Page, during: Page, source: str, due: float) -> float:
-    """The share of good polls that were made of those due."""
-    runs = _polls(during, source) - _polls(before, source)
+async def _others_go_on(theatre: Theatre, fault: Fault, target: str, before: Before) -> float:
+    """The share of their polls that the others make; while it is too small it is looked at for another while."""
+    poll, begin, page = POLL_SECONDS[theatre.kind], before.at, before.page
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        since, page, until = page, await theatre.exporter.page(), time.monotonic()
+        due = (until - begin) / poll
+        share = min(_good_polls(since, page, name) for name in SOURCES if name != target) / due
+        if share >= fault.cadence or until > end:
+            return share
+        begin = until
+        await asyncio.sleep(_LASTS_POLLS * poll)
+
+
+def _good_polls(before: Page, after: Page, source: str) -> float:
+    """How many polls of a source worked between two pages."""
     labels = {"source": source, "task": "poll"}
-    failed = during.value(_REASONS, **labels) - before.value(_REASONS, **labels)
-    return (runs - failed) / due
+    failed = after.value(_REASONS, **labels) - before.value(_REASONS, **labels)
+    return _polls(after, source) - _polls(before, source) - failed
