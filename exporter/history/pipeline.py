@@ -144,9 +144,10 @@ class PipelineHistory:
         return left, gap
 
     def trace(self, read: TraceRead) -> None:
-        """Take in what was read of the pipeline's trace sessions."""
+        """Take in what was read of the pipeline's trace sessions; after the first read all that is unknown is news."""
+        counts = self._is_news if self.traces is None else _always
         self.traces = self.traces or Traces()
-        self.traces.fold(read, self._is_news)
+        self.traces.fold(read, counts)
 
     def log(self, read: LogRead) -> None:
         """Take in what was read of the pipeline's log."""
@@ -236,6 +237,10 @@ class PipelineHistory:
                     key = (dimension, "other")
                 self.seconds[key] = self.seconds.get(key, 0.0) + (until - start)
         self._advanced = until if self._advanced is None else max(self._advanced, until)
+
+
+def _always(_: float) -> bool:
+    return True
 
 
 def state(statuses: Iterable[str | None], *, has_error: bool) -> State:

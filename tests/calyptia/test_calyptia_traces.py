@@ -9,6 +9,7 @@ import pytest
 
 from exporter.demo.calyptia import Tap, World
 from exporter.demo.calyptia.traces import FILTER, INPUT, OUTPUT, PRE_OUTPUT
+from exporter.history.pipeline import PipelineHistory
 from exporter.history.traces import Traces
 from exporter.model import TraceRead, TraceRecord, TraceSession
 from exporter.sources.calyptia.tracewords import duration, moment
@@ -216,6 +217,20 @@ def test_a_record_read_twice_counts_once() -> None:
     for _ in range(2):
         traces.fold(a_read("s", record), lambda at: True)
     assert traces.records == {("filter", "grep.0"): 1}
+
+
+def test_after_the_first_read_records_are_news_whatever_their_time() -> None:
+    """A clock that is wrong takes nothing away: what was there before is told by its id, as with events."""
+    history = PipelineHistory(counts_from=1000.0, initial=None)
+    old, late, newer = (TraceRecord(name, at, at, "filter", "grep.0") for name, at in (("a", 1), ("b", 2), ("c", 2000)))
+    history.trace(a_read("s", old, newer))
+    assert history.traces is not None
+    assert history.traces.records == {("filter", "grep.0"): 1}
+    restored = PipelineHistory.restored(history.saved())
+    for each in (history, restored):
+        each.trace(a_read("s", old, late, newer))
+        assert each.traces is not None
+        assert each.traces.records == {("filter", "grep.0"): 2}
 
 
 DURATIONS = [
