@@ -44,9 +44,19 @@ class Decoder:
         self._folder = folder
         self._variants = variants
         self.problems: list[str] = []
+        self._unset: set[str] = set()
+
+    def unset(self, path: str, variable: str) -> None:
+        """Note that an environment variable is not set; what else is wrong with the value follows from it."""
+        self._unset.add(path)
+        self._note(path, f"environment variable {variable} is not set")
 
     def problem(self, path: str, sentence: str) -> None:
         """Note what is wrong at ``path``."""
+        if path not in self._unset:
+            self._note(path, sentence)
+
+    def _note(self, path: str, sentence: str) -> None:
         self.problems.append(_one_line(f"{path}: {sentence}" if path else sentence))
 
     def struct(self, path: str, raw: object, kind: type[T]) -> T | None:

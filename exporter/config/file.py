@@ -118,5 +118,5 @@ def _substitute(
         return raw
     for name in _VARIABLE.findall(raw):
         if name not in environ:
-            decoder.problem(path, f"environment variable {name} is not set")
+            decoder.unset(path, name)
     return _VARIABLE.sub(lambda match: environ.get(match[1], match[0]), raw)

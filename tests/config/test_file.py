@@ -172,6 +172,7 @@ SETTINGS: list[tuple[str, list[str]]] = [
         "authorization.credentials: environment variable ONE is not set",
         "authorization.credentials: environment variable TWO is not set",
     ]),
+    ("proxy_url: '${PROXY}'", ["proxy_url: environment variable PROXY is not set"]),
     ("pipelines: {include: [a, '${TEAM}-.*']}", ["pipelines.include[1]: environment variable TEAM is not set"]),
     ("tls_config: [a]", ["tls_config: expected keys and values, got a list"]),
     ("tls_config: {server: h}", ["tls_config.server: unknown key; did you mean server_name?"]),
