@@ -7,14 +7,17 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.generator.codes import BAD, FAILED, WORKING
-from dashboards.generator.queries import increase, pipelines
+from dashboards.generator.queries import EVENT_STEP, increase, pipelines
 from dashboards.generator.variables import DATASOURCE
 
-FIRING = (
-    'ALERTS{alertstate="firing",alertname=~"Pipeline.+",severity=~"critical|warning",'
-    'source=~"|$source",pipeline_name=~"|$pipeline_name"}'
-)
-"""An alert without a source or a pipeline is about all of them."""
+
+def firing(severities: str = "critical|warning") -> str:
+    """Alerts of the rules that fire; one without a source or a pipeline is about all of them."""
+    return (
+        f'ALERTS{{alertstate="firing",alertname=~"Pipeline.+",severity=~"{severities}",'
+        f'source=~"|$source",pipeline_name=~"|$pipeline_name"}}'
+    )
+
 
 _SINCE = f"max by (source, pipeline_name, dimension) ({pipelines('pipeline_status_since_timestamp_seconds')})"
 
@@ -22,7 +25,7 @@ _SINCE = f"max by (source, pipeline_name, dimension) ({pipelines('pipeline_statu
 def marks(*, every_change: bool) -> list[Builder[model.AnnotationQuery]]:
     """All of them; changes of status are shown from the start only where that is asked for: a fleet has many."""
     return [
-        _query("Alerts", FAILED, FIRING, "{{alertname}}", "{{source}} {{pipeline_name}} ({{severity}})"),
+        _query("Alerts", FAILED, firing(), "{{alertname}}", "{{source}} {{pipeline_name}} ({{severity}})"),
         _query("Failures", BAD, f"{_FAILED} > 0", "Deployment failed", "{{source}} / {{pipeline_name}}"),
         _query("Status changes", WORKING, _CHANGED, "{{dimension}} changed", "{{source}} / {{pipeline_name}}")
         .use_value_for_time(True)
@@ -43,7 +46,7 @@ def _query(name: str, colour: str, expr: str, title: str, text: str) -> Annotati
         .enable(True)
         .icon_color(colour)
         .expr(expr)
-        .step("60s")
+        .step(EVENT_STEP)
         .title_format(title)
         .text_format(text)
         .tag_keys("source,pipeline_name,dimension,severity")

@@ -10,7 +10,7 @@ from dashboards.generator.codes import BAD, FAILED, GOOD
 from dashboards.generator.columns import Column, with_columns
 from dashboards.generator.links import AVAILABILITY, BOARD_OF_PIPELINE, PAGE_OF_PIPELINE
 from dashboards.generator.panels import HALF, Size, Text, bounded, graph, listing, number
-from dashboards.generator.queries import NAMED, PIPELINE, Query, now, recorded
+from dashboards.generator.queries import NAMED, PIPELINE, Query, now, or_zero, recorded
 
 OBJECTIVE = 0.995
 """Also that of the alerts; another one is set in both places (docs/dashboards.md)."""
@@ -22,6 +22,7 @@ _BUDGET = f"(1 - {OBJECTIVE})"
 _SHARE = f"{OBJECTIVE:.1%}".replace("%", " %")
 _LEFT: looks.Steps = ((None, FAILED), (0, BAD), (0.25, GOOD))
 _REACHED: looks.Steps = ((None, FAILED), (OBJECTIVE, GOOD))
+_HINT = "no data: are the rules of alerts/rules loaded, and was a pipeline wanted?"
 _WINDOWS = ("1h", "6h", "1d", "7d", "30d")
 
 
@@ -41,36 +42,42 @@ def board() -> Board:
 
 
 def _whole() -> Panels:
-    healthy, wanted = _total("healthy"), _total("wanted")
+    wanted = f"(sum({_total('wanted')}) > 0)"
+    healthy = f"(sum({_total('healthy')}) or 0 * {wanted})"
+    over = recorded("pipeline:pipeline_unavailable:ratio_30d")
     return [
         number(
             Text(
                 "Availability",
                 f"Healthy by wanted time, both summed over the pipelines; objective {_SHARE}.",
             ),
-            now(f"clamp_max(sum({healthy}) / sum({wanted}), 1)"),
+            now(f"clamp_max({healthy} / {wanted}, 1)"),
             unit="percentunit",
             steps=_REACHED,
             size=Size(6, 4),
+            none=_HINT,
         ),
         number(
             Text("Error budget left", "100 %: nothing is spent. 0 %: all is used up. Below: the objective is missed."),
-            now(f"1 - clamp_min(1 - sum({healthy}) / sum({wanted}), 0) / {_BUDGET}"),
+            now(f"1 - clamp_min(1 - {healthy} / {wanted}, 0) / {_BUDGET}"),
             unit="percentunit",
             steps=_LEFT,
             size=Size(6, 4),
+            none=_HINT,
         ),
         number(
             Text("Unavailable", "Time that pipelines were wanted and not healthy, in 30 days, summed over them."),
-            now(f"clamp_min(sum({wanted}) - sum({healthy}), 0) * 30 * 86400"),
+            now(f"clamp_min({wanted} - {healthy}, 0) * 30 * 86400"),
             unit="s",
             size=Size(6, 4),
+            none=_HINT,
         ),
         number(
             Text("Over budget", "Pipelines that have used up their own error budget of 30 days."),
-            now(f"count({recorded('pipeline:pipeline_unavailable:ratio_30d')} > {_BUDGET}) or vector(0)"),
+            now(or_zero(f"count({over} > {_BUDGET})", over)),
             steps=looks.BAD_IF_ANY,
             size=Size(6, 4),
+            none=_HINT,
         ),
     ]
 
@@ -86,7 +93,7 @@ def _table() -> table.Panel:
         Text("Availability by pipeline", "Of several windows, and what is left of the budget of 30 days."),
         *(now(f"max by ({PIPELINE}) ({expr})") for expr in (*ratios, left)),
         size=Size(24, 10),
-        none="no pipeline was wanted, or the rules of alerts/rules are not loaded",
+        none=_HINT,
     )
     windows = [
         Column(f"Value #{ref}", window, "percentunit", steps=_REACHED)

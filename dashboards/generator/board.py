@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.generator.annotations import marks
 from dashboards.generator.links import TAG, dashboard_links
-from dashboards.generator.variables import variables
+from dashboards.generator.variables import Places, variables
 
 Panels = Sequence[Builder[model.Panel]]
 
@@ -34,9 +34,9 @@ class Board(NamedTuple):
     time_from: str = "now-6h"
     every_change: bool = False
 
-    def build(self, exporter_url: str) -> model.Dashboard:
+    def build(self, places: Places) -> model.Dashboard:
         """The dashboard, with ids that are the panels' order."""
-        board = self._head(exporter_url)
+        board = self._head(places)
         for section in self.sections:
             _add(board, section)
         built = board.build()
@@ -44,7 +44,7 @@ class Board(NamedTuple):
             panel.id_val = number
         return built
 
-    def _head(self, exporter_url: str) -> Dashboard:
+    def _head(self, places: Places) -> Dashboard:
         return (
             Dashboard(self.title)
             .uid(self.uid)
@@ -55,7 +55,7 @@ class Board(NamedTuple):
             .tooltip(model.DashboardCursorSync.CROSSHAIR)
             .refresh("1m")
             .time(self.time_from, "now")
-            .variables(variables(exporter_url))
+            .variables(variables(places))
             .annotations(marks(every_change=self.every_change))
             .links(dashboard_links(self.uid))
         )

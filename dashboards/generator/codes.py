@@ -54,6 +54,10 @@ HEALTH = Scale(
     ),
 )
 
+NEED = "% 4"
+"""What makes of a code of health how much the pipeline wants attention: 3 failed, 2 unhealthy, 1 unknown or on the
+way, 0 healthy or idle."""
+
 DIMENSIONS: dict[str, Scale] = {
     "resources": Scale(
         "pipeline_resources_status",

@@ -52,7 +52,7 @@ def with_columns(
     return panel
 
 
-def newest_first(panel: table.Panel, title: str) -> table.Panel:
+def largest_first(panel: table.Panel, title: str) -> table.Panel:
     """Sorted by a column, the largest value first."""
     return panel.with_transformation(
         DataTransformerConfig(id_val="sortBy", options={"fields": {}, "sort": [{"field": title, "desc": True}]})

@@ -9,8 +9,20 @@ from dashboards.generator import looks
 from dashboards.generator.board import Board, Panels, Section
 from dashboards.generator.exporter_detail import logs, notifications, page, platform
 from dashboards.generator.links import EXPORTER
-from dashboards.generator.panels import HALF, THIRD, Size, Text, graph, number, timeline, word
-from dashboards.generator.queries import Query, age, exporters, increase, now, once, or_zero, pipelines, rate, sources
+from dashboards.generator.panels import HALF, SCRAPE_HINT, THIRD, Size, Text, graph, number, timeline, word
+from dashboards.generator.queries import (
+    Query,
+    age,
+    exporters,
+    increase,
+    known_pipelines,
+    known_sources,
+    now,
+    once,
+    or_zero,
+    rate,
+    sources,
+)
 
 _AGE = age(sources("pipeline_exporter_task_last_success_timestamp_seconds"))
 _POLL = sources("pipeline_exporter_source_poll_interval_seconds")
@@ -45,12 +57,12 @@ def _now() -> Panels:
         ),
         number(
             Text("Sources down", "Control planes whose last read of the statuses failed, at every replica."),
-            now(or_zero(f"count(max by (source) ({sources('pipeline_exporter_source_up')}) == 0)")),
+            now(or_zero(f"count(max by (source) ({known_sources()}) == 0)", known_sources())),
             steps=looks.BAD_IF_ANY,
         ),
         number(
             Text("Pipelines", "Pipelines exported; those of all shards, and one that several replicas read once."),
-            now(or_zero(f"count(max by (source, pipeline) ({pipelines('pipeline_info')}))")),
+            now(or_zero(f"count(max by (source, pipeline) ({known_pipelines()}))", f"{known_sources()} == 1")),
         ),
         word(
             Text("Config", "Whether each exporter's last load of the config file worked."),
@@ -81,6 +93,7 @@ def _freshness() -> Panels:
             Query(sources("pipeline_exporter_source_up"), "{{source}} at {{instance}}"),
             looks.DOWN_UP,
             size=Size(24, 6),
+            none=SCRAPE_HINT,
         ),
         graph(
             Text("Last success of each task", "Age; of several replicas the freshest."),

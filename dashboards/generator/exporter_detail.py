@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import bargauge, timeseries
 from dashboards.generator import looks
 from dashboards.generator.board import Panels
 from dashboards.generator.columns import Column, with_columns
-from dashboards.generator.panels import THIRD, Size, Text, bars, graph, listing, number, timeline
+from dashboards.generator.panels import LOGS_HINT, THIRD, Size, Text, bars, graph, listing, number, timeline
 from dashboards.generator.queries import (
     Query,
     age,
@@ -78,12 +78,14 @@ def notifications() -> Panels:
 
 def logs() -> Panels:
     """The log streams of all pipelines together."""
-    down = f"count(max by (source, pipeline) ({pipelines('pipeline_log_stream_up')}) == 0)"
+    streams = pipelines("pipeline_log_stream_up")
+    down = f"count(max by (source, pipeline) ({streams}) == 0)"
     return [
         graph(
             Text("Log streams", "How many are read."),
-            Query(f"sum by (source) ({once(pipelines('pipeline_log_stream_up'))})", "{{source}}"),
+            Query(f"sum by (source) ({once(streams)})", "{{source}}"),
             size=Size(10, 6),
+            none=LOGS_HINT,
         ),
         graph(
             Text("Reconnects and lost lines", "Lost: at least so many, gone before they could be read."),
@@ -91,12 +93,14 @@ def logs() -> Panels:
             Query(f"sum by (source) ({increase(pipelines('pipeline_log_lines_lost_total'))})", "{{source}} lost"),
             events=True,
             size=Size(10, 6),
+            none=LOGS_HINT,
         ),
         number(
             Text("Streams down", "Log streams that are wanted and not read now."),
-            now(or_zero(down)),
+            now(or_zero(down, streams)),
             steps=looks.ODD_IF_ANY,
             size=Size(4, 6),
+            none=LOGS_HINT,
         ),
     ]
 

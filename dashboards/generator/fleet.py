@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from grafana_foundation_sdk.builders import bargauge, stat, statetimeline, table
+from grafana_foundation_sdk.builders import bargauge, stat, timeseries
 
 from dashboards.generator import looks, statuses
-from dashboards.generator.annotations import FIRING
+from dashboards.generator.annotations import firing as alerts_firing
 from dashboards.generator.board import Board, Panels, Section
 from dashboards.generator.codes import DIMENSIONS, HEALTH
-from dashboards.generator.columns import Column, newest_first, with_columns
-from dashboards.generator.links import BOARD_OF_PIPELINE, FLEET, PAGE_OF_PIPELINE, RUNBOOK
+from dashboards.generator.columns import Column, largest_first, with_columns
+from dashboards.generator.fleet_pipelines import LINKS, MOST, every, first
+from dashboards.generator.links import FLEET, RUNBOOK
 from dashboards.generator.panels import (
+    FEW_POINTS,
+    RULES_HINT,
     THIRD,
     WIDE,
     Size,
@@ -19,16 +22,16 @@ from dashboards.generator.panels import (
     bars,
     graph,
     listing,
+    named_codes,
     number,
-    timeline_of,
 )
 from dashboards.generator.queries import (
-    PIPELINE,
     Query,
-    age,
     exporters,
     increase,
     increase_in_range,
+    known_pipelines,
+    known_sources,
     now,
     or_zero,
     pipelines,
@@ -37,7 +40,6 @@ from dashboards.generator.queries import (
 )
 
 _NO_WATCHDOG = 'alertname!="PipelineExporterWatchdog"'
-_LINKS = (BOARD_OF_PIPELINE, PAGE_OF_PIPELINE)
 
 
 def board() -> Board:
@@ -49,7 +51,8 @@ def board() -> Board:
         sections=(
             Section("Now", _now()),
             Section("Counts", _counts()),
-            Section("Every pipeline", [_timeline(), _table()]),
+            Section(f"The {MOST} pipelines to look at first", first()),
+            Section("Every pipeline", every(), collapsed=True),
             Section("What happened", _what_happened()),
             Section("Alerts", _alerts()),
         ),
@@ -57,26 +60,28 @@ def board() -> Board:
 
 
 def _now() -> Panels:
+    failures = increase_in_range(pipelines("pipeline_deployment_failures_total"))
+    unknown = increase_in_range(sources("pipeline_exporter_unknown_status_total"))
     return [
         number(
             Text("Pipelines", "Pipelines that are known; one that several replicas of the exporter read counts once."),
-            now(or_zero(f"count(max by (source, pipeline) ({pipelines('pipeline_info')}))")),
+            now(or_zero(f"count(max by (source, pipeline) ({known_pipelines()}))", f"{known_sources()} == 1")),
         ),
         _of_health("failed", "Pipelines with a deployment error or with a program that does not compile.", True),
         _of_health("unhealthy", "Pipelines that should work and cannot be reached or fail their checks.", False),
         number(
             Text("Failures", "Deployments that failed in the time shown, from the control planes' histories."),
-            now(or_zero(f"sum({increase_in_range(pipelines('pipeline_deployment_failures_total'))})")),
+            now(or_zero(f"sum({failures})", known_pipelines())),
             steps=looks.ODD_IF_ANY,
         ),
         number(
             Text("Sources down", "Control planes whose last read failed; their pipelines are shown as last known."),
-            now(or_zero(f"count(max by (source) ({sources('pipeline_exporter_source_up')}) == 0)")),
+            now(or_zero(f"count(max by (source) ({known_sources()}) == 0)", known_sources())),
             steps=looks.BAD_IF_ANY,
         ),
         number(
             Text("Unknown statuses", "Statuses seen in the time shown that this version does not know: timeline gaps."),
-            now(or_zero(f"sum({increase_in_range(sources('pipeline_exporter_unknown_status_total'))})")),
+            now(or_zero(f"sum({unknown})", known_sources())),
             steps=looks.ODD_IF_ANY,
         ),
     ]
@@ -84,22 +89,25 @@ def _now() -> Panels:
 
 def _of_health(health: str, description: str, serious: bool) -> stat.Panel:
     selector = pipelines("pipeline_health", f'health="{health}"')
-    query = now(or_zero(f"count(max by (source, pipeline) ({selector} == 1))"))
+    query = now(or_zero(f"count(max by (source, pipeline) ({selector} == 1))", known_pipelines()))
     return number(
         Text(health.capitalize(), description), query, steps=looks.BAD_IF_ANY if serious else looks.ODD_IF_ANY
     )
 
 
 def _counts() -> Panels:
-    present = f"max by (source, pipeline, health) ({pipelines('pipeline_health')} == 1)"
-    health = graph(
+    return [_by_health(), *map(_by_status, DIMENSIONS, (4, 6, 5, 4, 5))]
+
+
+def _by_health() -> timeseries.Panel:
+    panel = graph(
         Text("Pipelines by health", "How many pipelines are in which health, over all control planes."),
-        Query(f"count by (health) ({present})", "{{health}}"),
+        Query(f'count_values("code", {recorded(HEALTH.record)})', "{{code}}"),
         stacked=True,
-        colours=looks.colours_of(HEALTH),
         size=WIDE,
+        none=RULES_HINT,
     )
-    return [health, *map(_by_status, DIMENSIONS, (4, 6, 5, 4, 5))]
+    return named_codes(panel, HEALTH.codes).max_data_points(FEW_POINTS)
 
 
 def _by_status(dimension: str, width: int) -> bargauge.Panel:
@@ -113,45 +121,6 @@ def _by_status(dimension: str, width: int) -> bargauge.Panel:
     )
 
 
-def _timeline() -> statetimeline.Panel:
-    return timeline_of(
-        HEALTH,
-        "One row a pipeline, across all control planes. A gap: nobody knew, or a status this version does not know.",
-        size=Size(24, 12),
-    )
-
-
-def _table() -> table.Panel:
-    def best(expr: str, *labels: str) -> Query:
-        return now(f"max by ({', '.join((PIPELINE, *labels))}) ({expr})")
-
-    panel = listing(
-        Text("All pipelines", "Every pipeline: statuses, errors and the last sign of life; its name is a link."),
-        *(best(recorded(scale.record)) for scale in (HEALTH, *DIMENSIONS.values())),
-        best(pipelines("pipeline_deployment_error_info"), "error_code"),
-        best(increase_in_range(pipelines("pipeline_deployment_failures_total"))),
-        best(pipelines("pipeline_connector_errors")),
-        now(age(f"max by ({PIPELINE}) ({pipelines('pipeline_last_event_timestamp_seconds')})")),
-        size=Size(24, 14),
-    )
-    words = [
-        Column(f"Value #{ref}", s.title, codes=s.codes) for ref, s in zip("BCDEF", DIMENSIONS.values(), strict=True)
-    ]
-    return with_columns(
-        panel,
-        Column("source"),
-        Column("pipeline_name", links=_LINKS, width=220),
-        Column("Value #A", "health", codes=HEALTH.codes),
-        *words,
-        Column("error_code"),
-        Column("Value #H", "failures", "short", steps=looks.ODD_IF_ANY),
-        Column("Value #I", "connector errors", "short", steps=looks.ODD_IF_ANY),
-        Column("Value #J", "last event", "dtdurations"),
-        Column("pipeline", links=_LINKS),
-        dropped=("Value #G",),
-    )
-
-
 def _what_happened() -> Panels:
     changes = listing(
         Text("Latest changes", "The 50 statuses that began last, with the control plane's own time."),
@@ -161,11 +130,11 @@ def _what_happened() -> Panels:
     columns = (
         Column("Value", "began", "dateTimeFromNow"),
         Column("source"),
-        Column("pipeline_name", links=_LINKS),
+        Column("pipeline_name", links=LINKS),
         Column("dimension"),
         Column("status"),
     )
-    changes = newest_first(with_columns(changes, *columns, dropped=("job",), hidden=("pipeline",)), "began")
+    changes = largest_first(with_columns(changes, *columns, hidden=("pipeline",)), "began")
     failed = increase(pipelines("pipeline_deployment_failures_total"))
     moved = increase(pipelines("pipeline_status_transitions_total"))
     failures = graph(
@@ -186,8 +155,9 @@ def _what_happened() -> Panels:
 def _alerts() -> Panels:
     firing = listing(
         Text("Firing in Prometheus", "Alerts of the rules, with links to their runbooks; the bridge's are beside it."),
-        now(f"max by (alertname, severity, source, pipeline_name) ({FIRING})"),
+        now(f"max by (alertname, severity, source, pipeline_name) ({alerts_firing('critical|warning|info')})"),
         size=THIRD,
+        none="no alert fires, or the rules of alerts/rules are not loaded",
     )
     columns = (Column("alertname", links=(RUNBOOK,)), Column("severity"), Column("source"), Column("pipeline_name"))
     bridge = f"max by (alertname) ({exporters('pipeline_exporter_alerts_firing', _NO_WATCHDOG)})"
@@ -203,5 +173,6 @@ def _alerts() -> Panels:
             now(bridge, "{{alertname}}"),
             steps=looks.ODD_IF_ANY,
             size=THIRD,
+            none="no data: does the exporter post alerts? (section alerting)",
         ),
     ]

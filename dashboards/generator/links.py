@@ -17,7 +17,8 @@ EXPORTER = "pipeline-exporter-exporter"
 FELDERA = "dbsp"
 """The uid of the dashboard that comes with Feldera."""
 
-RUNBOOKS = "https://github.com/pipeline-exporter/pipeline-exporter/blob/main/docs/runbooks"
+RUNBOOKS = "${runbooks_url:raw}"
+"""A variable that is not shown: whoever ships runbooks elsewhere has the boards generated for it."""
 
 _KEEP = "${datasource:queryparam}&${job:queryparam}&${instance:queryparam}&${__url_time_range}"
 _ROW = "var-source=${__data.fields.source:percentencode}&var-pipeline_name=${__data.fields.pipeline_name:percentencode}"

@@ -19,14 +19,22 @@ from grafana_foundation_sdk.models.common import (
     VisibilityMode,
     VizOrientation,
 )
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
 
 from dashboards.generator import looks
 from dashboards.generator.codes import Code, Scale
-from dashboards.generator.queries import NAMED, Query, recorded
+from dashboards.generator.queries import EVENT_STEP, NAMED, Query, recorded
 from dashboards.generator.variables import DATASOURCE
 
 MIN_STEP = "30s"
+
+NOTHING = "no data"
+FEW_POINTS = 200
+"""As many steps as a graph of a large fleet has at most: each is a look at every pipeline."""
+
+LOGS_HINT = "no data: is a log followed? (key logs of a source)"
+SCRAPE_HINT = "no data: is the exporter scraped?"
 RULES_HINT = "no data: are the rules of alerts/rules loaded, and is the pipeline known?"
 
 P = TypeVar("P", bargauge.Panel, stat.Panel, statetimeline.Panel, table.Panel, timeseries.Panel)
@@ -59,9 +67,9 @@ def number(
     unit: str = "short",
     steps: looks.Steps = looks.PLAIN,
     size: Size = NUMBER,
-    none: str = "none",
+    none: str = SCRAPE_HINT,
 ) -> stat.Panel:
-    """One number of now, or of the whole range."""
+    """One number of now, or of the whole range; ``none`` is said where nobody knows, which is no 0."""
     panel = _counting(_dressed(stat.Panel(), text, size, [query], none), unit)
     return (
         panel.unit(unit)
@@ -74,9 +82,11 @@ def number(
     )
 
 
-def word(text: Text, query: Query, codes: Iterable[Code], *, size: Size = NUMBER) -> stat.Panel:
+def word(
+    text: Text, query: Query, codes: Iterable[Code], *, size: Size = NUMBER, none: str = SCRAPE_HINT
+) -> stat.Panel:
     """A word for each series, in its colour."""
-    panel = number(text, query, unit="none", size=size, none="no data")
+    panel = number(text, query, unit="none", size=size, none=none)
     return panel.mappings(looks.mappings(codes)).color_mode(BigValueColorMode.BACKGROUND)
 
 
@@ -87,7 +97,7 @@ def bars(
     steps: looks.Steps = looks.PLAIN,
     colours: Mapping[str, str] | None = None,
     size: Size = HALF,
-    none: str = "none",
+    none: str = NOTHING,
 ) -> bargauge.Panel:
     """A bar for each series, of now or of the whole range."""
     panel = _counting(_dressed(bargauge.Panel(), text, size, queries, none), unit)
@@ -113,7 +123,7 @@ def graph(
     signed: bool = False,
     colours: Mapping[str, str] | None = None,
     size: Size = HALF,
-    none: str = "no data",
+    none: str = NOTHING,
 ) -> timeseries.Panel:
     """Lines over time; ``stacked`` areas for parts of a whole, bars for ``events``; from 0 on unless ``signed``."""
     panel = _dressed(timeseries.Panel(), text, size, queries, none)
@@ -125,11 +135,11 @@ def graph(
         .draw_style(GraphDrawStyle.BARS if events else GraphDrawStyle.LINE)
         .fill_opacity(70 if stacked or events else 0)
         .line_width(1)
-        .show_points(VisibilityMode.NEVER)
+        .show_points(VisibilityMode.NEVER if events else VisibilityMode.AUTO)
         .stacking(StackingConfig().mode(StackingMode.NORMAL if stacked or events else StackingMode.NONE).group("A"))
     )
     if events:
-        panel.decimals(0)
+        panel.decimals(0).interval(EVENT_STEP)
     return _coloured(panel if signed else panel.min(0), colours or {})
 
 
@@ -138,9 +148,11 @@ def bounded(panel: timeseries.Panel, steps: looks.Steps) -> timeseries.Panel:
     return panel.thresholds(looks.thresholds(steps)).thresholds_style(looks.dashed())
 
 
-def timeline(text: Text, query: Query, codes: Iterable[Code], *, size: Size = WIDE) -> statetimeline.Panel:
+def timeline(
+    text: Text, query: Query, codes: Iterable[Code], *, size: Size = WIDE, none: str = NOTHING
+) -> statetimeline.Panel:
     """A row for each series, coloured by its code; where nothing is known there is a gap."""
-    panel = _dressed(statetimeline.Panel(), text, size, [query], RULES_HINT)
+    panel = _dressed(statetimeline.Panel(), text, size, [query], none)
     return (
         panel.unit("none")
         .mappings(looks.mappings(codes))
@@ -159,10 +171,10 @@ def timeline(text: Text, query: Query, codes: Iterable[Code], *, size: Size = WI
 def timeline_of(scale: Scale, description: str, *, size: Size = WIDE) -> statetimeline.Panel:
     """The timeline of one scale, from its recorded series."""
     text = Text(f"{scale.title.capitalize()} over time", description)
-    return timeline(text, Query(recorded(scale.record), NAMED), scale.codes, size=size)
+    return timeline(text, Query(recorded(scale.record), NAMED), scale.codes, size=size, none=RULES_HINT)
 
 
-def listing(text: Text, *queries: Query, size: Size = WIDE, none: str = "none") -> table.Panel:
+def listing(text: Text, *queries: Query, size: Size = WIDE, none: str = NOTHING) -> table.Panel:
     """A table; what its columns are is said in ``columns``."""
     panel = _dressed(table.Panel(), text, size, queries, none)
     return panel.unit("none").filterable(True).show_header(True)
@@ -202,6 +214,14 @@ def _target(ref: str, query: Query, *, table: bool) -> prometheus.Dataquery:
 def _counting(panel: P, unit: str) -> P:
     """Plain numbers are whole: an increase is extrapolated, and nobody wants to read of 2.03 failures."""
     return panel.decimals(0) if unit == "short" else panel
+
+
+def named_codes(panel: timeseries.Panel, codes: Iterable[Code]) -> timeseries.Panel:
+    """A graph whose series are called by codes, with their statuses and colours in place of the numbers."""
+    for code in codes:
+        name = DynamicConfigValue(id_val="displayName", value=code.status)
+        panel.override_by_name(str(code.number), [name, looks.fixed(code.colour)])
+    return panel
 
 
 C = TypeVar("C", bargauge.Panel, timeseries.Panel)

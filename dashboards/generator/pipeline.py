@@ -10,7 +10,19 @@ from dashboards.generator.codes import DIMENSIONS, HEALTH
 from dashboards.generator.columns import Column, with_columns
 from dashboards.generator.links import PAGE_OF_PIPELINE
 from dashboards.generator.links import PIPELINE as UID
-from dashboards.generator.panels import THIRD, Size, Text, bars, graph, listing, number, timeline, timeline_of, word
+from dashboards.generator.panels import (
+    RULES_HINT,
+    THIRD,
+    Size,
+    Text,
+    bars,
+    graph,
+    listing,
+    number,
+    timeline,
+    timeline_of,
+    word,
+)
 from dashboards.generator.pipeline_detail import calyptia, logs, traces
 from dashboards.generator.pipeline_feldera import throughput
 from dashboards.generator.queries import (
@@ -20,6 +32,7 @@ from dashboards.generator.queries import (
     age,
     increase,
     increase_in_range,
+    known_pipelines,
     now,
     once,
     or_zero,
@@ -44,7 +57,7 @@ def board() -> Board:
             Section("Log", logs()),
             Section("Calyptia Core", calyptia(), collapsed=True),
             Section("Traces (Calyptia Core)", traces(), collapsed=True),
-            Section("Throughput (Feldera's own metrics)", throughput()),
+            Section("Throughput (Feldera's own metrics)", throughput(), collapsed=True),
         ),
         every_change=True,
     )
@@ -54,9 +67,10 @@ def _now() -> Panels:
     return [
         word(
             Text("Health", "One reading of all statuses, for each chosen pipeline."),
-            Query(recorded(HEALTH.record), NAMED),
+            now(recorded(HEALTH.record), NAMED),
             HEALTH.codes,
             size=Size(6, 8),
+            none=RULES_HINT,
         ),
         _statuses(),
         _error(),
@@ -78,7 +92,7 @@ def _statuses() -> table.Panel:
         Column("wanted"),
         Column("Value #A", "since", "dateTimeFromNow"),
         Column("source"),
-        dropped=("Value #B", "job"),
+        dropped=("Value #B",),
         hidden=("pipeline",),
     )
 
@@ -88,7 +102,7 @@ def _error() -> table.Panel:
         Text("Deployment errors", "The code of each error; the message is on the exporter's page and in its alerts."),
         now(f"max by ({PIPELINE}, error_code) ({pipelines('pipeline_deployment_error_info')})"),
         size=Size(6, 8),
-        none="no error",
+        none="no error is known",
     )
     columns = (Column("pipeline_name", links=(PAGE_OF_PIPELINE,)), Column("error_code"))
     return with_columns(panel, *columns, dropped=("Value",), hidden=("source", "pipeline"))
@@ -157,13 +171,13 @@ def _errors() -> Panels:
         ),
         number(
             Text("Failures", "Deployments that failed in the time shown."),
-            now(or_zero(f"sum({increase_in_range(pipelines('pipeline_deployment_failures_total'))})")),
+            now(_sum_in_range("pipeline_deployment_failures_total")),
             steps=looks.ODD_IF_ANY,
             size=Size(4, 8),
         ),
         number(
             Text("History entries", "Entries of the control plane's history that came in the time shown."),
-            now(or_zero(f"sum({increase_in_range(pipelines('pipeline_events_total'))})")),
+            now(_sum_in_range("pipeline_events_total")),
             size=Size(4, 8),
         ),
         graph(
@@ -180,3 +194,7 @@ def _errors() -> Panels:
             size=Size(8, 8),
         ),
     ]
+
+
+def _sum_in_range(family: str) -> str:
+    return or_zero(f"sum({increase_in_range(pipelines(family))})", known_pipelines())

@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import bargauge, timeseries
 
 from dashboards.generator import looks
 from dashboards.generator.board import Panels
-from dashboards.generator.panels import THIRD, Size, Text, bars, graph, timeline
+from dashboards.generator.panels import LOGS_HINT, NOTHING, THIRD, Size, Text, bars, graph, timeline
 from dashboards.generator.queries import NAMED, Query, age, increase, increase_in_range, now, once, pipelines
 
 _QUARTER = Size(6, 8)
@@ -29,10 +29,16 @@ def logs() -> Panels:
     last = Text("Last log line", "Age of the newest line; a quiet pipeline has nothing to say: see the stream.")
     stream = Text("Log stream", "Whether the log is being read.")
     return [
-        _counted(levels, "pipeline_log_lines_total", "level", colours=_LEVELS),
+        _counted(levels, "pipeline_log_lines_total", "level", colours=_LEVELS, none=LOGS_HINT),
         _log_troubles(),
-        _each(last, age(pipelines("pipeline_log_last_line_timestamp_seconds")), THIRD),
-        timeline(stream, Query(once(pipelines("pipeline_log_stream_up")), NAMED), looks.DOWN_UP, size=Size(24, 5)),
+        _each(last, age(pipelines("pipeline_log_last_line_timestamp_seconds")), THIRD, none=LOGS_HINT),
+        timeline(
+            stream,
+            Query(once(pipelines("pipeline_log_stream_up")), NAMED),
+            looks.DOWN_UP,
+            size=Size(24, 5),
+            none=LOGS_HINT,
+        ),
     ]
 
 
@@ -78,13 +84,17 @@ def traces() -> Panels:
     ]
 
 
-def _counted(text: Text, family: str, by: str, *, colours: Mapping[str, str] | None = None) -> timeseries.Panel:
+def _counted(
+    text: Text, family: str, by: str, *, colours: Mapping[str, str] | None = None, none: str = NOTHING
+) -> timeseries.Panel:
     query = Query(f"sum by ({by}) ({increase(pipelines(family))})", _legend(by))
-    return graph(text, query, events=True, colours=colours, size=THIRD)
+    return graph(text, query, events=True, colours=colours, size=THIRD, none=none)
 
 
-def _each(text: Text, expr: str, size: Size, *, unit: str = "s", signed: bool = False) -> timeseries.Panel:
-    return graph(text, Query(expr, NAMED), unit=unit, signed=signed, size=size)
+def _each(
+    text: Text, expr: str, size: Size, *, unit: str = "s", signed: bool = False, none: str = NOTHING
+) -> timeseries.Panel:
+    return graph(text, Query(expr, NAMED), unit=unit, signed=signed, size=size, none=none)
 
 
 def _legend(by: str) -> str:
@@ -102,7 +112,7 @@ def _log_troubles() -> timeseries.Panel:
         for name, family in families.items()
     ]
     text = Text("Panics, lost lines, reconnects", "Panics in the log; lines gone before they were read; reconnects.")
-    return graph(text, *queries, events=True, size=THIRD)
+    return graph(text, *queries, events=True, size=THIRD, none=LOGS_HINT)
 
 
 def _kubernetes() -> bargauge.Panel:

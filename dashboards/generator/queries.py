@@ -7,6 +7,10 @@ from typing import NamedTuple
 PIPELINE = "source, pipeline, pipeline_name"
 NAMED = "{{source}} / {{pipeline_name}}"
 
+EVENT_STEP = "2m"
+"""The step in which events are counted, enough for scrape intervals up to 40 s: a step of three of them or more makes
+``$__rate_interval`` one step and one scrape, so that neighbours share one sample and each increase is in one step."""
+
 _SCRAPED = 'job=~"$job",instance=~"$instance"'
 _PIPELINE = 'source=~"$source",pipeline_name=~"$pipeline_name"'
 
@@ -44,6 +48,16 @@ def recorded(record: str, *matchers: str) -> str:
     return _selector(record, 'job=~"$job"', _PIPELINE, *matchers)
 
 
+def known_pipelines() -> str:
+    """A series for each pipeline of which anything is known."""
+    return pipelines("pipeline_info")
+
+
+def known_sources() -> str:
+    """A series for each source of which anything is known."""
+    return sources("pipeline_exporter_source_up")
+
+
 def once(expr: str) -> str:
     """One series for all replicas that say the same; before anything is counted or summed."""
     return f"max without (instance, pod) ({expr})"
@@ -69,9 +83,9 @@ def age(selector: str) -> str:
     return f"time() - {once(selector)}"
 
 
-def or_zero(expr: str) -> str:
-    """0 where nothing fits."""
-    return f"{expr} or vector(0)"
+def or_zero(expr: str, known: str) -> str:
+    """0 where nothing fits; nothing while ``known`` has no series either, as nobody can tell then."""
+    return f"{expr} or 0 * count({known})"
 
 
 def _selector(family: str, *matchers: str) -> str:

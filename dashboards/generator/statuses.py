@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboards.generator.codes import DIMENSIONS
-from dashboards.generator.queries import PIPELINE, once, pipelines
+from dashboards.generator.queries import PIPELINE, pipelines
 
 WANTED = ("resources", "runtime")
 
@@ -12,7 +12,8 @@ _SINCE = "pipeline_status_since_timestamp_seconds"
 
 def present() -> str:
     """The time, in milliseconds, at which each present status began; its name is the label ``status``."""
-    return "\n or ".join(map(_present, DIMENSIONS))
+    branches = "\n or ".join(map(_present, DIMENSIONS))
+    return f"1000 * max by ({PIPELINE}, dimension, status) (\n{branches}\n)"
 
 
 def wanted() -> str:
@@ -24,8 +25,7 @@ def wanted() -> str:
 def _present(dimension: str) -> str:
     since = pipelines(_SINCE, f'dimension="{dimension}"')
     status = pipelines(f"pipeline_{dimension}_status")
-    join = f"{since} * on (job, instance, source, pipeline) group_left (status) ({status} == 1)"
-    return f"1000 * {once(join)}"
+    return f"{since} * on (job, instance, source, pipeline) group_left (status) ({status} == 1)"
 
 
 def _wanted(dimension: str) -> str:

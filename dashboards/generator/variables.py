@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryVariable, TextBoxVariable
+from grafana_foundation_sdk.builders.dashboard import (
+    ConstantVariable,
+    DatasourceVariable,
+    QueryVariable,
+    TextBoxVariable,
+)
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.dashboard import VariableModel, VariableOption, VariableRefresh, VariableSort
@@ -12,10 +18,19 @@ from grafana_foundation_sdk.models.dashboard import VariableModel, VariableOptio
 from dashboards.generator.queries import exporters, sources
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-EXPORTER_URL = "http://localhost:10777"
 
 
-def variables(exporter_url: str) -> list[Builder[VariableModel]]:
+class Places(NamedTuple):
+    """Where links outside of Grafana lead."""
+
+    exporter: str = "http://localhost:10777"
+    runbooks: str = "https://github.com/pipeline-exporter/pipeline-exporter/blob/main/docs/runbooks"
+
+
+USUAL = Places()
+
+
+def variables(places: Places) -> list[Builder[VariableModel]]:
     """All of them; ``pipeline_name`` is also the name on Feldera's own dashboard, so that links carry over."""
     return [
         DatasourceVariable("datasource").label("Data source").type("prometheus"),
@@ -26,8 +41,12 @@ def variables(exporter_url: str) -> list[Builder[VariableModel]]:
         TextBoxVariable("exporter_url")
         .label("Exporter URL")
         .description("Where a browser finds the exporter's own pages; links lead there.")
-        .default_value(exporter_url)
-        .current(VariableOption(text=exporter_url, value=exporter_url)),
+        .default_value(places.exporter)
+        .current(VariableOption(text=places.exporter, value=places.exporter)),
+        ConstantVariable("runbooks_url")
+        .label("Runbooks URL")
+        .description("Where the runbooks of the alerts are.")
+        .value(places.runbooks),
     ]
 
 

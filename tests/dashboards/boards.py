@@ -56,6 +56,22 @@ def panels(of: Json) -> Iterator[Json]:
             yield panel
 
 
+def open_panels(of: Json) -> Iterator[Json]:
+    """The panels that ask when the board is opened; not those in collapsed rows."""
+    return (panel for panel in of["panels"] if panel["type"] != "row")
+
+
+def columns(panel: Json) -> set[str]:
+    """The labels that a table gives a place, or leaves out on purpose."""
+    organize = next(t for t in panel["transformations"] if t["id"] == "organize")["options"]
+    hidden = {
+        override["matcher"]["options"]
+        for override in panel["fieldConfig"]["overrides"]
+        if {"id": "custom.hidden", "value": True} in override["properties"]
+    }
+    return organize["indexByName"].keys() | organize["excludeByName"].keys() | hidden
+
+
 def every_panel() -> list[tuple[str, Json]]:
     """All panels of all boards."""
     return [(name, panel) for name in NAMES for panel in panels(board(name))]

@@ -32,6 +32,9 @@ metrics: {{status_series: {series}}}
 alerting: {{alertmanagers: [{{url: 'http://{feed}'}}]}}
 """
 
+OF_THE_TARGET = {"namespace": "monitoring", "container": "exporter", "service": "pipeline-exporter"}
+"""What an operator adds to all series of a target; no board may show it."""
+
 RULES = sorted((ROOT / "alerts" / "rules").glob("*.yml"))
 LOOK_BACK = 30
 STEP = 2
@@ -65,14 +68,14 @@ def at_test_speed(rules: Mapping[str, Any]) -> dict[str, Any]:
     return {"groups": groups}
 
 
-def places(instance: str = ".+") -> dict[str, str]:
+def places(instance: str = ".+", *, job: str = "(pipeline-exporter)") -> dict[str, str]:
     """What Grafana would fill in for a short time range, with one instance chosen or all."""
     return {
         "$__rate_interval": "10s",
         "$__interval": f"{STEP}s",
         "$__range": f"{LOOK_BACK}s",
         "$__from": str(round((time.time() - 6 * 3600) * 1000)),
-        "$job": "(pipeline-exporter)",
+        "$job": job,
         "$instance": instance,
         "$source": "(f|c)",
         "$pipeline_name": ".+",
@@ -90,6 +93,13 @@ async def has_data(prometheus: httpx.AsyncClient, asked: Asked, instance: str) -
     assert answer["status"] == "success", (asked, answer)
     samples = [s for r in answer["data"]["result"] for s in r.get("values", [r.get("value")])]
     return any(number != "NaN" for _, number in samples)
+
+
+async def answered_now(prometheus: httpx.AsyncClient, expr: str) -> list[dict[str, Any]]:
+    """The series of an instant query."""
+    answer = (await prometheus.get("/api/v1/query", params={"query": expr})).json()
+    assert answer["status"] == "success", (expr, answer)
+    return answer["data"]["result"]  # type: ignore[no-any-return]
 
 
 async def unanswered(setting: Setting, questions: list[Question], seconds: float) -> list[Question]:
@@ -150,7 +160,7 @@ async def _prometheus(path: str, folder: Path, hosts: list[str], feed: Feed) -> 
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": ["*.rules.yml"],
         "scrape_configs": [
-            {"job_name": "pipeline-exporter", "static_configs": [{"targets": hosts}]},
+            {"job_name": "pipeline-exporter", "static_configs": [{"targets": hosts, "labels": OF_THE_TARGET}]},
             {"job_name": "feldera", "metrics_path": "/feldera", "static_configs": [{"targets": [feed.address]}]},
         ],
     }

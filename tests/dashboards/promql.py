@@ -22,6 +22,44 @@ def selectors(expr: str) -> list[Selector]:
     return list(_walk(promql.parse(expr), ""))
 
 
+def labels_of(expr: str) -> set[str] | None:
+    """The labels that an answer can have, whatever the series have; None if they are not limited."""
+    return _labels(promql.parse(expr))
+
+
+def _labels(node: Any) -> set[str] | None:
+    if isinstance(node, promql.AggregateExpr):
+        return _labels_of_aggregation(node)
+    if isinstance(node, promql.ParenExpr):
+        return _labels(node.expr)
+    if isinstance(node, promql.BinaryExpr):
+        return _labels_of_both(node)
+    return set() if isinstance(node, promql.NumberLiteral) or _is_time(node) else None
+
+
+def _labels_of_aggregation(node: Any) -> set[str] | None:
+    if str(node.op) in ("topk", "bottomk"):
+        return _labels(node.expr)
+    own = {node.param.val} if str(node.op) == "count_values" else set()
+    if node.modifier is None:
+        return own
+    if node.modifier.type == promql.AggModifierType.By:
+        return own | set(node.modifier.labels)
+    inner = _labels(node.expr)
+    return None if inner is None else own | inner - set(node.modifier.labels)
+
+
+def _labels_of_both(node: Any) -> set[str] | None:
+    left, right = _labels(node.lhs), _labels(node.rhs)
+    if str(node.op) == "and":
+        return left
+    return None if left is None or right is None else left | right
+
+
+def _is_time(node: Any) -> bool:
+    return isinstance(node, promql.Call) and node.func.name == "time"
+
+
 def _walk(node: Any, function: str) -> Iterator[Selector]:
     if isinstance(node, promql.VectorSelector):
         yield _selector(node, function, 0.0)

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from dashboards.generator.codes import DIMENSIONS, HEALTH, SCALES, Code, Scale
+from dashboards.generator.codes import DIMENSIONS, HEALTH, NEED, SCALES, Code, Scale
 from exporter.model import HEALTHS
 from exporter.sources.kinds import KINDS
+from exporter.web.words import WORST_FIRST
 from tests.dashboards.boards import ROOT, Json, every_panel
 
 TRANSLATED = {dimension.name: dimension.statuses for kind in KINDS.values() for dimension in kind.dimensions}
@@ -68,8 +69,8 @@ def fields() -> Iterator[tuple[str, str, Json]]:
     """Every field that shows a recorded code: its record, where it is, and its properties."""
     for name, panel in every_panel():
         for target in panel.get("targets", ()):
-            if found := re.search(r"pipeline:\w+:code", target["expr"]):
-                yield found[0], f"{name}: {panel['title']}", field_of(panel, target["refId"])
+            if found := re.match(r"(?:max by \([\w, ]+\) \()?(pipeline:\w+:code)\{[^}]*\}(?! %)", target["expr"]):
+                yield found[1], f"{name}: {panel['title']}", field_of(panel, target["refId"])
 
 
 def field_of(panel: Json, ref: str) -> Json:
@@ -96,3 +97,25 @@ def test_every_scale_is_shown() -> None:
     """Each scale has a timeline on the pipeline's board and a column in the table of the fleet."""
     places = {(record, place.partition(":")[0]) for record, place, _ in fields()}
     assert places >= {(scale.record, board) for scale in SCALES for board in ("fleet", "pipeline")}
+
+
+def test_the_worst_health_has_the_largest_need() -> None:
+    """What is made of the codes sorts pipelines as the exporter's own pages do, but for equals."""
+    modulus = int(NEED.removeprefix("% "))
+    needs = {code.status: code.number % modulus for code in HEALTH.codes}
+    assert [needs[health] for health in WORST_FIRST] == [3, 2, 1, 1, 0, 0]
+
+
+def test_counts_by_health_have_its_names_and_colours() -> None:
+    """Series that are counted by code are shown as the healths they stand for."""
+    (panel,) = [p for name, p in every_panel() if (name, p["title"]) == ("fleet", "Pipelines by health")]
+    assert 'count_values("code", pipeline:pipeline_health:code{' in panel["targets"][0]["expr"]
+    assert panel["targets"][0]["legendFormat"] == "{{code}}"
+    named = {
+        override["matcher"]["options"]: {one["id"]: one["value"] for one in override["properties"]}
+        for override in panel["fieldConfig"]["overrides"]
+    }
+    assert named == {
+        str(code.number): {"displayName": code.status, "color": {"mode": "fixed", "fixedColor": code.colour}}
+        for code in HEALTH.codes
+    }

@@ -19,6 +19,7 @@ from dashboards.generator.__main__ import (  # first: it loads the SDK without w
     documented,
     files,
 )
+from dashboards.generator.variables import USUAL, Places
 from tests.dashboards.boards import FOLDER, NAMES, ROOT, Json, board, every_panel
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder  # isort: skip
@@ -176,7 +177,12 @@ def test_there_is_something_to_test() -> None:
 
 
 def test_the_exporter_can_be_elsewhere() -> None:
-    """The address of the exporter's pages that is asked for is in every board; nothing else changes."""
-    for path, text in files("https://exporter.example.com").items():
-        assert text.replace("https://exporter.example.com", "http://localhost:10777") == files()[path]
-        assert ("https://exporter.example.com" in text) == (path.suffix == ".json")
+    """The addresses of its pages and of the runbooks that are asked for are in every board; nothing else changes."""
+    asked = Places("https://exporter.example.com", "https://wiki.example.com/runbooks")
+    for path, text in files(asked).items():
+        usual = text.replace(asked.exporter, USUAL.exporter).replace(asked.runbooks, USUAL.runbooks)
+        assert usual == files()[path]
+        if path.suffix == ".json":
+            assert asked.exporter in text
+            assert asked.runbooks in text
+            assert USUAL.runbooks not in text

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.dashboards.boards import NAMES, Json, board, every_panel, panel_id, panels
+from exporter.alerts.explain import RUNBOOKS
+from tests.dashboards.boards import NAMES, Json, board, every_panel, filled, open_panels, panel_id, panels
+from tests.dashboards.promql import labels_of
+from tests.dashboards.test_board_queries import alerts
 
 OURS = {f"pipeline-exporter-{name}" for name in NAMES}
 FOREIGN = {"dbsp": "the dashboard that comes with Feldera; the link says that it must be imported"}
@@ -99,17 +102,63 @@ def test_links_use_variables_that_exist(name: str) -> None:
 
 def test_tables_of_pipelines_lead_to_pipelines() -> None:
     """A pipeline's name leads to its board and to the exporter's own page of it."""
-    table = next(p for p in panels(board("fleet")) if p["title"] == "All pipelines")
-    urls = list(links_in(table))
-    assert any(url.startswith("/d/pipeline-exporter-pipeline?var-source=") for url in urls)
-    assert any(url.startswith("${exporter_url:raw}/pipelines/${__data.fields.source") for url in urls)
+    for table in (p for p in panels(board("fleet")) if p["title"] in ("All pipelines", "First 100 pipelines")):
+        urls = list(links_in(table))
+        assert any(url.startswith("/d/pipeline-exporter-pipeline?var-source=") for url in urls)
+        assert any(url.startswith("${exporter_url:raw}/pipelines/${__data.fields.source") for url in urls)
+
+
+def test_the_fleet_opens_with_a_bounded_number_of_rows() -> None:
+    """However many pipelines there are, no open panel of the fleet has one row for each; the collapsed ones have."""
+    fleet = board("fleet")
+    shown = [t["expr"] for panel in open_panels(fleet) for t in panel.get("targets", ())]
+    assert len(shown) > 20
+    assert [expr for expr in shown if unbounded(expr)] == []
+    (row,) = [p for p in fleet["panels"] if p.get("collapsed")]
+    assert [p["title"] for p in row["panels"]] == ["Health over time", "All pipelines"]
+    assert all(unbounded(t["expr"]) for p in row["panels"] for t in p["targets"])
+
+
+def unbounded(expr: str) -> bool:
+    """Whether an answer has a row for each pipeline there is."""
+    labels = labels_of(filled(expr))
+    return (labels is None or "pipeline" in labels) and "topk(" not in expr
+
+
+def test_the_fleet_looks_at_few_points_in_time() -> None:
+    """Of graphs over time that look at every pipeline at each step, an open row has only those with few steps."""
+    every = [p for p in open_panels(board("fleet")) if p["type"] in ("timeseries", "state-timeline")]
+    recorded = [p for p in every if any("pipeline:pipeline_health:code" in t["expr"] for t in p["targets"])]
+    assert {p["title"]: p["maxDataPoints"] for p in recorded} == {
+        "Pipelines by health": 200,
+        "Health over time, first 100": 200,
+    }
+
+
+@pytest.mark.parametrize("title", ["All pipelines", "First 100 pipelines"])
+def test_the_worst_come_first(title: str) -> None:
+    """Tables of pipelines are sorted by how much each wants attention; the number itself is not shown."""
+    (table,) = [p for p in panels(board("fleet")) if p["title"] == title]
+    order = table["transformations"][-1]
+    assert (order["id"], order["options"]["sort"]) == ("sortBy", [{"field": "need", "desc": True}])
+    shown = {o["matcher"]["options"]: o["properties"] for o in table["fieldConfig"]["overrides"]}
+    assert shown["need"] == [{"id": "custom.hidden", "value": True}]
+
+
+def test_alerts_of_every_severity_are_listed() -> None:
+    """The list of firing alerts leaves out only the one that always fires, whose severity is none."""
+    (table,) = [p for p in panels(board("fleet")) if p["title"] == "Firing in Prometheus"]
+    (found,) = re.findall(r'severity=~"([^"]*)"', table["targets"][0]["expr"])
+    severities = {rule["labels"]["severity"] for rule in alerts()}
+    assert set(found.split("|")) == severities - {"none"}
 
 
 def test_alerts_lead_to_runbooks() -> None:
     """A firing alert's name leads to its runbook."""
     (table,) = [p for p in panels(board("fleet")) if p["title"] == "Firing in Prometheus"]
-    base = "https://github.com/pipeline-exporter/pipeline-exporter/blob/main/docs/runbooks"
-    assert set(links_in(table)) == {f"{base}/${{__data.fields.alertname}}.md"}
+    assert set(links_in(table)) == {"${runbooks_url:raw}/${__data.fields.alertname}.md"}
+    base = next(v for v in board("fleet")["templating"]["list"] if v["name"] == "runbooks_url")
+    assert (base["type"], base["query"]) == ("constant", RUNBOOKS)
 
 
 @pytest.mark.parametrize(("name", "panel"), every_panel(), ids=panel_id)

@@ -13,6 +13,7 @@ from tests.dashboards.boards import (
     Asked,
     Json,
     board,
+    columns,
     every_panel,
     filled,
     label_values,
@@ -20,7 +21,7 @@ from tests.dashboards.boards import (
     query_variables,
     targets,
 )
-from tests.dashboards.promql import selectors
+from tests.dashboards.promql import labels_of, selectors
 from tests.dashboards.test_board_queries import exported
 
 WITHOUT_QUERY = {"alertlist": "Grafana's own list asks Grafana"}
@@ -106,7 +107,71 @@ def test_panel_no_targets(name: str, panel: Json) -> None:
     if panel["type"] not in WITHOUT_QUERY:
         assert panel["targets"]
         assert panel["fieldConfig"]["defaults"]["noValue"]
-        assert panel["interval"] == "30s"
+        assert panel["interval"] == ("2m" if draws_events(panel) else "30s")
+
+
+def draws_events(panel: Json) -> bool:
+    """Whether a panel has a bar for what happened in each step."""
+    return panel["type"] == "timeseries" and panel["fieldConfig"]["defaults"]["custom"]["drawStyle"] == "bars"
+
+
+@PANELS
+@pytest.mark.parametrize("scrape", [15, 30])
+def test_an_event_is_in_one_bar(name: str, panel: Json, scrape: int) -> None:
+    """Where bars count events, ``$__rate_interval`` is a step and a scrape: each increase is in exactly one bar."""
+    if draws_events(panel):
+        step = 60 * int(panel["interval"].removesuffix("m"))
+        assert max(step + scrape, 4 * scrape) == step + scrape
+        assert all("$__rate_interval" in target["expr"] for target in panel["targets"])
+
+
+@BOARDS
+def test_marks_have_the_step_of_events(name: str) -> None:
+    """What happened is marked once, too."""
+    assert {mark["step"] for mark in board(name)["annotations"]["list"]} == {"2m"}
+
+
+@PANELS
+def test_now_is_asked_of_now(name: str, panel: Json) -> None:
+    """Numbers, words, bars and tables show what is, or was in the whole range: none shows the last known as present."""
+    instant = {target["instant"] for target in panel.get("targets", ())}
+    assert instant <= {panel["type"] in ("stat", "bargauge", "table")}
+
+
+@PANELS
+def test_nothing_known_is_no_zero(name: str, panel: Json) -> None:
+    """No query makes a number of nothing, and a number that is not there is said to be unknown."""
+    assert not [target["expr"] for target in panel.get("targets", ()) if "vector(" in target["expr"]]
+    if panel["type"] == "stat":
+        assert panel["fieldConfig"]["defaults"]["noValue"].startswith("no data: ")
+
+
+@PANELS
+def test_only_what_needs_the_rules_asks_for_them(name: str, panel: Json) -> None:
+    """The hint at the rules stands where recorded series are missing, and nowhere else."""
+    needs = any(":" in s.metric for target in panel.get("targets", ()) for s in selectors(filled(target["expr"])))
+    alerts = panel["title"] == "Firing in Prometheus"
+    hint = "alerts/rules" in panel["fieldConfig"]["defaults"].get("noValue", "")
+    assert hint <= (needs or alerts)
+    assert hint or panel["type"] not in ("stat", "state-timeline", "table") or not needs
+
+
+@PANELS
+def test_single_samples_are_seen(name: str, panel: Json) -> None:
+    """A line of one sample is a point, as when a pipeline was in a state for one scrape."""
+    if panel["type"] == "timeseries":
+        points = panel["fieldConfig"]["defaults"]["custom"]["showPoints"]
+        assert points == ("never" if draws_events(panel) else "auto")
+
+
+@PANELS
+def test_tables_have_a_place_for_every_label(name: str, panel: Json) -> None:
+    """What else a target's series carry (namespace, container, endpoint) makes no column and no second row."""
+    if panel["type"] == "table":
+        for target in panel["targets"]:
+            labels = labels_of(filled(target["expr"]))
+            assert labels is not None, target["expr"]
+            assert labels <= columns(panel)
 
 
 @PANELS

@@ -11,17 +11,18 @@ from tests.dashboards.boards import (
     NAMES,
     annotations,
     board,
+    columns,
     every_panel,
     filled,
     label_values,
     query_variables,
     targets,
 )
-from tests.dashboards.live import Question, Setting, places, setting, unanswered
+from tests.dashboards.live import Question, Setting, answered_now, places, setting, unanswered
 from tests.dashboards.stir import stirred
 from tests.dashboards.test_board_linter import WITHOUT_QUERY
 
-PANELS = 100
+PANELS = 102
 """How many panels the boards have; a board that loses some says so here."""
 
 EMPTY: dict[str, str] = {}
@@ -44,6 +45,8 @@ async def test_every_query_answers(tmp_path: Path, tool: Callable[[str], str]) -
         await replicas_count_once(live)
         await feldera_is_joined(live)
         await parts_make_a_whole(live)
+        await nothing_scraped_is_no_number(live)
+        await tables_show_their_columns_only(live)
 
 
 def questions(live: Setting) -> list[Question]:
@@ -73,8 +76,8 @@ async def replicas_count_once(live: Setting) -> None:
     await settled(live, expr_of("fleet", "Pipelines A"), lambda found: value(found) == live.pipelines)
     by_health = expr_of("fleet", "Pipelines by health A")
     await settled(live, f"sum({by_health})", lambda found: value(found) == live.pipelines)
-    timeline = expr_of("fleet", "Health over time A")
-    await settled(live, timeline, lambda found: len(found) == live.pipelines)
+    for place in ("Health over time A", "Health over time, first 100 A", "All pipelines A", "First 100 pipelines A"):
+        await settled(live, expr_of("fleet", place), lambda found: len(found) == live.pipelines)
 
 
 async def feldera_is_joined(live: Setting) -> None:
@@ -87,6 +90,23 @@ async def parts_make_a_whole(live: Setting) -> None:
     """The shares of the statuses add up to all of the time."""
     share = expr_of("pipeline", "Share of time by status A")
     await settled(live, f"sum({share})", lambda found: abs(value(found) - 1) < 1e-6)
+
+
+async def nothing_scraped_is_no_number(live: Setting) -> None:
+    """Of a job that is not scraped no panel knows anything: none shows a 0."""
+    unknown = places(job="another")
+    ours = [asked for asked in targets() if "$job" in asked.expr]
+    assert [a.name for a in ours if await answered_now(live.prometheus, filled(a.expr, unknown))] == []
+
+
+async def tables_show_their_columns_only(live: Setting) -> None:
+    """Labels that only the target has are in no table."""
+    for name, panel in every_panel():
+        if panel["type"] == "table":
+            for target in panel["targets"]:
+                found = await answered_now(live.prometheus, filled(target["expr"], places()))
+                labels = {label for series in found for label in series["metric"]}
+                assert labels <= columns(panel), (name, panel["title"])
 
 
 async def settled(live: Setting, expr: str, wished: Callable[[Any], bool]) -> None:
