@@ -17,6 +17,7 @@ from exporter import __version__
 from exporter.config import Config
 from exporter.config.file import load
 from exporter.demo.calyptia import World
+from exporter.demo.servers import KINDS as SIMULATED
 from exporter.sources.kinds import KINDS
 from tests.deploy.composition import FOLDER, ROOT, binds, compose, config_of, inside, services
 
@@ -120,6 +121,14 @@ def test_exporter_reads_the_simulators() -> None:
     assert sources == {kind: f"http://{kind}:8080" for kind in SIMULATORS}
     for kind in SIMULATORS:
         assert {"demo-server", f"--kind={kind}", "--listen-address=:8080"} <= set(services()[kind]["command"])
+
+
+@pytest.mark.parametrize("kind", sorted(SIMULATORS))
+def test_exporter_asks_for_all_that_the_simulators_have(kind: str) -> None:
+    """Logs and traces are followed as in ``demo``, so that their panels have something to show."""
+    sources = yaml.safe_load(config_of("exporter").read_text(encoding="utf-8"))["sources"]
+    (source,) = [one for one in sources if one["type"] == kind]
+    assert source.items() >= SIMULATED[kind](1, 0).keys.items()
 
 
 def test_project_token_is_that_of_the_seed() -> None:

@@ -52,11 +52,12 @@ async def running(folder: Path, tool: Callable[[str], str]) -> AsyncIterator[Run
 
 
 async def test_the_whole_chain(tmp_path: Path, tool: Callable[[str], str]) -> None:
-    """Targets are up, both control planes are read, all rules are loaded; rules and bridge reach Alertmanager."""
+    """Targets are up, control planes and logs are read, all rules are loaded; rules and bridge reach Alertmanager."""
     async with running(tmp_path, tool) as (prometheus, alertmanager):
         up = dict.fromkeys(("pipeline-exporter", "alertmanager", "prometheus"), ("up", ""))
         await until(lambda: targets(prometheus), lambda found: found == up)
         await until(lambda: sources_up(prometheus), lambda found: found == {"demo-feldera", "demo-calyptia"})
+        await until(lambda: logs_read(prometheus), lambda found: found == {"demo-feldera"})
         assert await loaded(prometheus) == written()
         assert (await data_of(prometheus, "alertmanagers"))["activeAlertmanagers"] != []
         await until(lambda: watchdogs(alertmanager), lambda found: found == {("rules", "demo"), ("bridge", "demo")})
@@ -72,6 +73,12 @@ async def targets(prometheus: httpx.AsyncClient) -> dict[str, tuple[str, str]]:
 async def sources_up(prometheus: httpx.AsyncClient) -> set[str]:
     """The sources whose last read worked."""
     found = await data_of(prometheus, "query", query="pipeline_exporter_source_up == 1")
+    return {one["metric"]["source"] for one in found["result"]}
+
+
+async def logs_read(prometheus: httpx.AsyncClient) -> set[str]:
+    """The sources of whose pipelines log lines have been counted."""
+    found = await data_of(prometheus, "query", query="sum by (source) (pipeline_log_lines_total) > 0")
     return {one["metric"]["source"] for one in found["result"]}
 
 
