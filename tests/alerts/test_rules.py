@@ -40,6 +40,8 @@ OF_A_PROCESS = {
     "PipelineExporterStateNotWritten",
     "PipelineExporterNotificationsFailing",
     "PipelineExporterNotificationsDropped",
+    "PipelineExporterPartRestarting",
+    "PipelineExporterEventLoopSlow",
 }
 
 Tool = Callable[[str], str]
