@@ -1,4 +1,4 @@
-"""``python -m benchmarks.logs``: many log streams at once, and one pipeline that logs without measure."""
+"""``python -m benchmarks.logs``: many log streams at once, all of them in an error storm, and one without measure."""
 
 from __future__ import annotations
 
@@ -18,36 +18,42 @@ import click
 import httpx
 import psutil
 
+from benchmarks.loglines import messages
 from exporter.sources.feldera.logs.lines import summarize
 
 _LINES = "pipeline_log_lines_total{"
 _LOST = "pipeline_log_lines_lost_total{"
 _UP = "pipeline_log_stream_up{"
 _SCRAPE_SECONDS = 0.2
+_ERRORS = 2
+"""So many of a hundred lines tell of an error, except in a storm."""
 
 
 @click.command()
 @click.option("--streams", default=200, show_default=True, help="Pipelines whose logs are followed.")
 @click.option("--rate", default=500, show_default=True, help="Lines a second of each.")
 @click.option("--seconds", default=60, show_default=True, help="How long they log.")
+@click.option("--storm", default=100, show_default=True, help="Lines a second of each in an error storm.")
 @click.option("--firehose", default=100_000, show_default=True, help="Lines a second of the one pipeline.")
-def main(streams: int, rate: int, seconds: int, firehose: int) -> None:
+def main(streams: int, rate: int, seconds: int, storm: int, firehose: int) -> None:
     """Print what was written, what was counted, and what it cost."""
     print(f"{os.cpu_count()} cores")
     _reading()
     _measure(f"{streams} streams x {rate} lines/s", streams, rate, seconds)
+    _measure(f"{streams} streams x {storm} error lines/s", streams, storm, max(seconds // 4, 8), errors=100)
     _measure(f"1 stream x {firehose} lines/s", 1, firehose, max(seconds // 4, 8))
 
 
 def _reading() -> None:
     """How long it takes to say what a block of lines says, beside the least that any program must do."""
-    line = b"[orders] 2026-01-01T00:00:00.%06dZ  INFO dbsp_adapters::controller: flushed batch %d\n"
-    block = b"".join(line % (number, number) for number in range(20_000))
+    said = messages(errors=_ERRORS)
+    line = b"[orders] 2026-01-01T00:00:00.%06dZ %b%d\n"
+    block = b"".join(line % (number, said[number % 100], number) for number in range(20_000))
     ours = _best(lambda: summarize(block, most_telling=20))
     loop = _best(lambda: sum(1 for line in block.split(b"\n") if line))
     print(
-        f"reading: {ours / 20_000 * 1e6:.2f} us a line; splitting and looping over lines alone takes "
-        f"{loop / 20_000 * 1e6:.2f} us: ratio {ours / loop:.1f}"
+        f"reading: {ours / 20_000 * 1e6:.2f} us a line of {len(block) // 20_000} bytes; splitting and looping over "
+        f"lines alone takes {loop / 20_000 * 1e6:.2f} us: ratio {ours / loop:.1f}"
     )
 
 
@@ -60,14 +66,15 @@ def _best(function: Callable[[], object]) -> float:
     return min(times)
 
 
-def _measure(title: str, streams: int, rate: int, seconds: int) -> None:
+def _measure(title: str, streams: int, rate: int, seconds: int, *, errors: int = _ERRORS) -> None:
     """Let all pipelines log for a while, scrape meanwhile, and compare what was written with what was counted."""
     with _server(streams) as url, _exporter(url, streams) as running:
         _until(lambda: running.sum(_UP) == streams)
         time.sleep(2)
         cpu, memory = running.cpu(), running.rss()
-        times, most = _scrape_while(running, url, rate, seconds)
-        _set_rate(url, 0)
+        _set_rate(url, rate, errors)
+        times, most = _scrape_while(running, seconds)
+        _set_rate(url, 0, errors)
         written = _written(url)
         _until(lambda: running.sum(_LINES) + running.sum(_LOST) >= written, at_most=20)
         counted, lost = running.sum(_LINES), running.sum(_LOST)
@@ -81,10 +88,9 @@ def _measure(title: str, streams: int, rate: int, seconds: int) -> None:
     )
 
 
-def _scrape_while(running: _Exporter, url: str, rate: int, seconds: int) -> tuple[list[float], int]:
+def _scrape_while(running: _Exporter, seconds: int) -> tuple[list[float], int]:
     """Times of scrapes while lines come, and the most memory seen."""
     times, most, end = [], 0, time.monotonic() + seconds
-    _set_rate(url, rate)
     while time.monotonic() < end:
         begin = time.perf_counter()
         running.scrape()
@@ -156,8 +162,8 @@ def _process(arguments: list[str], output: str) -> Iterator[tuple[subprocess.Pop
         process.wait()
 
 
-def _set_rate(url: str, lines: int) -> None:
-    httpx.post(f"{url}/bench/rate", params={"lines": lines}, timeout=60).raise_for_status()
+def _set_rate(url: str, lines: int, errors: int) -> None:
+    httpx.post(f"{url}/bench/rate", params={"lines": lines, "errors": errors}, timeout=60).raise_for_status()
 
 
 def _written(url: str) -> int:

@@ -1,7 +1,8 @@
 """A simulated Feldera whose pipelines log at a steady rate: ``python -m benchmarks.logserver PIPELINES``.
 
-Prints its address. ``POST /bench/rate?lines=500`` sets how many lines each pipeline logs a second, in steps of a tenth
-of a second; ``GET /bench/written`` tells how many there were.
+Prints its address. ``POST /bench/rate?lines=500&errors=2`` sets how many lines each pipeline logs a second, in steps
+of a tenth of a second, and how many of a hundred tell of an error; ``GET /bench/written`` tells how many lines there
+were.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from itertools import cycle
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from benchmarks.loglines import messages
 from exporter.demo.feldera.api import create_app
 from exporter.demo.feldera.delays import Delays
 from exporter.demo.feldera.identity import rfc3339_micros
@@ -22,7 +23,6 @@ from exporter.demo.feldera.world import World
 from exporter.web.server import Server, listen, url_of
 
 _STEP_SECONDS = 0.1
-_LEVELS = cycle((" INFO", " INFO", "DEBUG", " WARN", " INFO", " INFO", "ERROR", " INFO"))
 
 
 class Hose:
@@ -31,6 +31,8 @@ class Hose:
     def __init__(self, world: World) -> None:
         self._world = world
         self._rate = 0
+        self._messages = messages(errors=0)
+        self._steps = 0
         self.written = 0
 
     async def run(self) -> None:
@@ -45,15 +47,18 @@ class Hose:
                 self._write(lines)
 
     def _write(self, count: int) -> None:
-        for row in self._world.rows():
-            stamp = rfc3339_micros(time.time_ns() // 1000)
-            head = f"[{row.name}] {stamp} {next(_LEVELS)} dbsp_adapters::controller: flushed batch "
-            self._world.logbook.of(row).append([f"{head}{number}\n".encode() for number in range(count)])
+        """The next lines of every pipeline; each pipeline is at another place among the messages."""
+        self._steps += count
+        for place, row in enumerate(self._world.rows(), self._steps):
+            head = f"[{row.name}] {rfc3339_micros(time.time_ns() // 1000)} ".encode()
+            said = (self._messages[number % 100] for number in range(place, place + count))
+            self._world.logbook.of(row).append([b"%b%b%d\n" % (head, one, number) for number, one in enumerate(said)])
             self.written += count
 
     async def rate(self, request: Request) -> Response:
-        """Take a new rate; 0 is silence."""
+        """Take a new rate and share of errors; 0 lines are silence."""
         self._rate = int(request.query_params["lines"])
+        self._messages = messages(errors=int(request.query_params["errors"]))
         return PlainTextResponse("")
 
     async def total(self, _: Request) -> Response:

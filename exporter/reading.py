@@ -132,7 +132,10 @@ class Reading:
 
     def _known(self, pipeline_id: str) -> Known | None:
         history = self.facts.history.pipelines.get(pipeline_id)
-        return Known(history.known_until, history.log_position) if history else None
+        if history is None:
+            return None
+        errors = history.logs.errors if history.logs else ()
+        return Known(history.known_until, history.log_position, errors)
 
     def _ended(self, task: str, success: bool) -> None:
         self._problems[task] = self._reasons.pop(task, "")

@@ -133,9 +133,9 @@ async def decoded(response: httpx.Response, limit: int) -> AsyncGenerator[bytes,
         raise BadResponse(f"the server chose a compression that was not offered: {encoding[:20]}")
     inflate = isal_zlib.decompressobj(wbits=isal_zlib.MAX_WBITS | 32)
     async for chunk in response.aiter_raw():
-        while chunk:
-            yield inflate.decompress(chunk, min(limit, _LARGEST_INFLATED))
-            if chunk := inflate.unconsumed_tail:
-                await asyncio.sleep(0)  # a small chunk may be a large body: others have their turn between its pieces
+        while piece := inflate.decompress(chunk, min(limit, _LARGEST_INFLATED)):
+            yield piece
+            chunk = inflate.unconsumed_tail  # when all is consumed, output may still wait within
+            await asyncio.sleep(0)  # a small chunk may be a large body: others have their turn between its pieces
     if not inflate.eof:
         raise ConnectionLost("the compressed body ends before its end")

@@ -10,14 +10,15 @@ import msgspec
 from exporter.config import SourceConfig
 from exporter.config.shard import Shard
 from exporter.errors import SourceError
-from exporter.model import Dimension, Fact, LogPosition
+from exporter.model import Dimension, Fact, LogLine, LogPosition
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What was read of a pipeline before this source was opened: the time up to which its history is known, its log."""
+    """What was read of a pipeline before: until when its history is known, where its log stands, what is kept of it."""
 
     until: float | None
     log: LogPosition
+    log_errors: tuple[LogLine, ...] = ()
 
 
 class Run(Protocol):

@@ -81,7 +81,7 @@ class ApiClient:
         self._quiet_until = 0.0
         self._patience = config.poll_interval / 3
         self._longest_wait = min(60.0, max(10.0, 4 * config.poll_interval))
-        self._client = open_client(config, headers={"Accept": "application/json"})
+        self._client = open_client(config, headers={})
         self._extensions = {"sni_hostname": config.tls_config.server_name}
         self.time = ServerTime()
 
@@ -130,15 +130,17 @@ class ApiClient:
         return answer
 
     @contextlib.asynccontextmanager
-    async def stream(self, endpoint: str, params: Params | None = None, **path: str) -> AsyncIterator[Stream]:
+    async def stream(
+        self, endpoint: str, params: Params | None = None, *, accept: str = "*/*", **path: str
+    ) -> AsyncIterator[Stream]:
         """Open ``endpoint``, whose body has no end; it takes none of the slots for requests, and is not tried again.
 
-        ``timeout`` is the deadline of the headers. Raises SourceError.
+        ``timeout`` is the deadline of the headers, ``accept`` the kind of body asked for. Raises SourceError.
         """
         await self._wait_as_asked()
         async with contextlib.AsyncExitStack() as stack:
             try:
-                stream = await self._begin(stack, endpoint, params, path)
+                stream = await self._begin(stack, endpoint, params, path, accept)
             except SourceError as error:
                 self._note_failure(endpoint, error, of_all=False)
                 raise
@@ -146,12 +148,17 @@ class ApiClient:
             yield stream
 
     async def _begin(
-        self, stack: contextlib.AsyncExitStack, endpoint: str, params: Params | None, path: Mapping[str, str]
+        self,
+        stack: contextlib.AsyncExitStack,
+        endpoint: str,
+        params: Params | None,
+        path: Mapping[str, str],
+        accept: str,
     ) -> Stream:
         with translating(endpoint):
             async with asyncio.timeout(self._config.timeout):
                 sent = time.time()
-                response = await stack.enter_async_context(self._open(endpoint, params, path))
+                response = await stack.enter_async_context(self._open(endpoint, params, path, accept))
                 self._learn_time(response, sent)
                 if response.status_code != 200:
                     raise await refused(response, endpoint)
@@ -196,10 +203,10 @@ class ApiClient:
             self.time.observe(date, sent=sent, received=time.time())
 
     def _open(
-        self, endpoint: str, params: Params | None, path: Mapping[str, str]
+        self, endpoint: str, params: Params | None, path: Mapping[str, str], accept: str = "application/json"
     ) -> contextlib.AbstractAsyncContextManager[httpx.Response]:
         url = self._config.url + endpoint.format(**{name: _quote(part) for name, part in path.items()})
-        headers = self._credentials.headers() if self._credentials else {}
+        headers = {"Accept": accept, **(self._credentials.headers() if self._credentials else {})}
         return self._client.stream("GET", url, params=params, headers=headers, extensions=self._extensions)
 
     async def _body(self, response: httpx.Response, endpoint: str) -> bytes:

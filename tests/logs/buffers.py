@@ -12,7 +12,6 @@ from exporter.demo.feldera.logs import LogBuffer, LogLimits
 from exporter.history import PipelineHistory
 from exporter.history.pipeline import SavedPipeline
 from exporter.model import LogPosition, LogRead
-from exporter.sources.feldera.logs.lines import last_time_of
 from exporter.sources.feldera.logs.progress import Progress
 
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,13 +50,22 @@ class Runner:
         self.buffer = LogBuffer(f"epoch-{self._lives}", self._limits)
         self.write(1, "Fresh start of pipeline logs")
 
+    @property
+    def now(self) -> float:
+        """The time: no line is later yet."""
+        return seconds(len(self.written) // self._same_time)
+
     def write(self, count: int, text: str = "line", *, plain: bool = False) -> list[bytes]:
         """So many new lines."""
         numbers = range(len(self.written), len(self.written) + count)
         lines = [undated(n) if plain else dated(n, text, at=n // self._same_time) for n in numbers]
+        self.log(lines)
+        return lines
+
+    def log(self, lines: Sequence[bytes]) -> None:
+        """These lines."""
         self.written += lines
         self.buffer.append(lines)
-        return lines
 
     def answer(self, cursor: str) -> tuple[dict[str, str], bytes]:
         """Headers and replay for a reader who asks with this cursor."""
@@ -85,7 +93,6 @@ class Reader:
     def _begin(self) -> None:
         self.progress = Progress(self.history.log_position)
         self._pending: list[bytes] = []
-        self._lost = 0
 
     @property
     def lost(self) -> int:
@@ -100,36 +107,30 @@ class Reader:
     def open(self, runner: Runner) -> bytes:
         """The answer's headers came; the replay is on its way."""
         headers, replay = runner.answer(self.progress.cursor)
-        self._lost += self.progress.opened(headers)
+        self.progress.opened(headers, asked_at=runner.now)
         return replay
 
     def connect(self, runner: Runner) -> None:
         """Open, and read what is replayed."""
-        self.replayed(self.open(runner))
+        self.read(self.open(runner))
 
-    def replayed(self, replay: bytes) -> None:
-        """The replay, or its beginning if it stalls, was read."""
+    def read(self, block: bytes) -> None:
+        """Whole lines came, replayed or live."""
         self.is_connected = True
-        if not self.progress.replays:
-            self.live(replay)
-            return
-        sifted = self.progress.sift(replay)
-        self._lost += self.progress.settle(sifted, last_time_of(sifted.block))
-        self._pending += _lines(sifted.block)
+        self._pending += _lines(self.progress.read(block))
 
-    def live(self, block: bytes) -> None:
-        """Lines that came later."""
-        found = self.progress.news(block)
-        self.progress.advance(block, found, last_time_of(found))
-        self._pending += _lines(found)
+    def wait(self, seconds: float) -> None:
+        """Nothing came for so long."""
+        self.progress.wait(silent_seconds=seconds, open_seconds=seconds)
 
     def hand_over(self) -> None:
         """What was read is counted, and saved with the position in one step."""
         self.history.log(LogRead(
-            "p", up=True, lines={"info": len(self._pending)}, lost=self._lost, position=self.progress.position()
+            "p", up=True, lines={"info": len(self._pending)}, lost=self.progress.take_lost(),
+            position=self.progress.position(),
         ))  # fmt: skip
         self.counted.update(self._pending)
-        self._pending, self._lost = [], 0
+        self._pending = []
 
     def crash(self) -> None:
         """The process ends; another one goes on from what was saved."""
@@ -139,8 +140,12 @@ class Reader:
         self._begin()
 
     def twice(self) -> list[bytes]:
-        """Lines that were counted more than once."""
+        """Lines that were counted more than once, of a log in which every line is another one."""
         return [line for line, count in self.counted.items() if count > 1]
+
+    def too_many(self, runner: Runner) -> Counter[bytes]:
+        """Lines that were counted more often than they were written."""
+        return self.counted - Counter(runner.written)
 
     def missing(self, lines: Sequence[bytes]) -> list[bytes]:
         """Lines that were not counted."""

@@ -66,7 +66,17 @@ async def test_series_are_born_at_zero() -> None:
     assert levels == dict.fromkeys(("error", "warn", "info", "debug", "trace", "unknown"), 0)
     for name in ("panics_total", "lines_lost_total", "reconnects_total"):
         assert page.value(f"pipeline_log_{name}", **labels) == 0
-    assert page.value("pipeline_log_last_line_timestamp_seconds", **labels) is None
+
+
+async def test_the_time_of_the_last_line_is_known_from_before() -> None:
+    """A log that is quiet from now on shows when its last line came, though no line of it counts."""
+    world = world_of("orders")
+    labels = labels_of(world, "orders")
+    async with reading(world) as (_, running):
+        await running.until(lambda page: page.value("pipeline_log_last_line_timestamp_seconds", **labels) is not None)
+        page = await running.page()
+    assert page.value("pipeline_log_last_line_timestamp_seconds", **labels) <= time.time()
+    assert counted(page, world, "orders") == {}
 
 
 async def test_a_runner_restart() -> None:

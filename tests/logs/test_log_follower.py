@@ -100,7 +100,6 @@ def followed_by(follower: LogFollower) -> list[str]:
 async def test_who_is_left_out() -> None:
     """Stopped pipelines are left out first; one warning says how many, until all fit again."""
     statuses = {"a": "Stopped", "b": "Provisioned", "c": "Stopped", "d": "Provisioning", "e": "Provisioned"}
-    statuses = {"a": "Stopped", "b": "Provisioned", "c": "Stopped", "d": "Provisioning", "e": "Provisioned"}
     rows = {f"id-{name}": row(name, status) for name, status in statuses.items()}
     config = config_for("http://127.0.0.1:9", most=3)
     follower = LogFollower(ApiClient(config, Requests()), rows, config)

@@ -34,7 +34,7 @@ class Following(RuleBasedStateMachine):
         before = self.runner.buffer.discarded
         block = b"".join(self.runner.write(count))
         if self.reader.is_connected:
-            self.reader.live(block)
+            self.reader.read(block)
         elif self.runner.buffer.discarded > before:
             self.is_whole = False
 
@@ -149,7 +149,7 @@ def test_a_mutated_replay_counts_nothing_twice(data: st.DataObject, first: int, 
     for count in later:
         runner.write(count)
         reader.open(runner)
-        reader.replayed(b"".join(data.draw(mutated(runner.written[1:]))))
+        reader.read(b"".join(data.draw(mutated(runner.written[1:]))))
         reader.hand_over()
         assert reader.twice() == []
     reader.connect(runner)
@@ -172,9 +172,9 @@ def test_a_replay_that_stalls_counts_nothing_twice(
         runner.write(count)
         begin, *cuts = sorted(data.draw(st.lists(st.integers(0, len(runner.written)), min_size=2, max_size=5)))
         reader.open(runner)
-        reader.replayed(b"".join(runner.written[begin : cuts[0]]))
+        reader.read(b"".join(runner.written[begin : cuts[0]]))
         for start, end in pairwise(cuts):
-            reader.live(b"".join(runner.written[start:end]))
+            reader.read(b"".join(runner.written[start:end]))
         reader.hand_over()
         assert reader.twice() == []
 
@@ -191,11 +191,11 @@ def test_a_replay_that_is_cut_counts_nothing_twice(
     reader, runner = Reader(), Runner(cursor=False)
     reader.connect(runner)
     for count, plain in parts:
-        reader.live(b"".join(runner.write(count, plain=plain)))
+        reader.read(b"".join(runner.write(count, plain=plain)))
     reader.hand_over()
     for begin, length, pause in cuts:
         reader.open(runner)
         replay = runner.written[begin : begin + length]
-        reader.replayed(b"".join(replay[:pause]))
+        reader.read(b"".join(replay[:pause]))
         reader.hand_over()
         assert reader.twice() == []

@@ -11,8 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from socket import SO_LINGER, SOL_SOCKET, socket
 
+from exporter.config.units import Interval
 from exporter.errors import SourceError
-from exporter.model import LogPosition, LogRead
+from exporter.model import LogLine, LogPosition, LogRead
 from exporter.sources.feldera.logs.stream import LogStream
 from tests.logs.running import eventually
 from tests.sources.raw import Behaviour, Raw, answer
@@ -88,11 +89,17 @@ class Watched:
 
 
 @contextlib.asynccontextmanager
-async def watching(url: str, name: str = "p") -> AsyncIterator[Watched]:
-    """A stream of a new pipeline's log at ``url``."""
-    async with client(url) as opened:
+async def watching(url: str, name: str = "p", *, errors: tuple[LogLine, ...] = ()) -> AsyncIterator[Watched]:
+    """A stream of a new pipeline's log at ``url``; it has time for an answer, also on a machine with much to do."""
+    async with client(url, timeout=Interval(30)) as opened:
         stream = LogStream(
-            opened, pipeline_id="p", name=name, position=LogPosition(), most_errors=3, gate=asyncio.Semaphore(1)
+            opened,
+            pipeline_id="p",
+            name=name,
+            position=LogPosition(),
+            most_errors=3,
+            gate=asyncio.Semaphore(1),
+            errors=errors,
         )
         task = asyncio.create_task(stream.run())
         try:
@@ -113,7 +120,7 @@ ENDS: dict[str, tuple[Behaviour, list[str], int]] = {
     "in the middle of a line": (sending(BEGUN, LATER[0][:20], end=in_order), [], 1),
     "in the middle of the body": (sending(BEGUN, LATER[0], end=cut), ["connection"], 1),
     "with a reset": (sending(BEGUN, LATER[0], end=reset), ["connection"], 1),
-    "with a reset in the replay": (sending(BEGUN[:700], end=reset, pause=0.1), ["connection"], 1),
+    "with a reset in the replay": (sending(BEGUN[:700], end=reset), ["connection"], 1),
     "unknown pipeline": (answer("404 Not Found", b'{"error_code":"UnknownPipelineName"}'), [], 0),
     "not discovered yet": (answer("404 Not Found", b""), [], 0),
     "runner not reachable": (answer("503 X", b'{"error_code":"RunnerInteractionUnreachable"}'), ["server_error"], 0),
@@ -121,6 +128,12 @@ ENDS: dict[str, tuple[Behaviour, list[str], int]] = {
     "bad key": (answer("401 X", b'{"error_code":"AuthenticationFailed"}'), ["unauthorized"], 0),
     "no right": (answer("403 X", b"{}"), ["forbidden"], 0),
     "a proxy's page": (answer("200 OK", b"<html>log in</html>\n", content_type="text/html"), ["bad_response"], 0),
+    "an ingress that knows no such path": (answer("404 X", b'{"error":"Not Found"}'), ["not_found"], 0),
+    "a gateway's own answer": (
+        answer("200 OK", b'{"status":"ok"}\n', content_type="application/json; charset=utf-8"),
+        ["bad_response"],
+        0,
+    ),
     "a redirect": (answer("302 Found", b"", location="/login"), ["bad_response"], 0),
 }
 """How a first stream ends, the reasons people hear of, and whether the second counts as a stream opened again."""
@@ -137,10 +150,11 @@ async def outcome(first: Behaviour) -> tuple[int, list[str], int]:
     """What is counted and told after a first stream and a second one, which has all lines and stays."""
     server = Raw(first, WHOLE)
     async with server.running() as url, watching(url) as watched:
-        await eventually(lambda: len(server.requests) >= 2)
-        await eventually(lambda: watched.lines() >= len(FIRST) + len(LATER))
+        await eventually(lambda: len(server.requests) >= 2, seconds=60)
+        await eventually(lambda: watched.lines() >= len(FIRST) + len(LATER), seconds=60)
         await asyncio.sleep(0.3)
         assert not watched.stream.is_failing
+        assert all("\r\naccept: text/plain\r\n" in request.lower() for request in server.requests)
         return watched.lines(), watched.reasons(), sum(read.reconnects for read in watched.reads)
 
 

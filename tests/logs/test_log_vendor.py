@@ -44,9 +44,9 @@ def resumed(server: Served, count: int) -> tuple[list[str], str]:
         return list(itertools.islice(lines, count)), lines.cursor()
 
 
-async def ours(server: Served, *, cursor: bool) -> list[str]:
+async def ours(server: Served) -> list[str]:
     """All whole lines that come at once, as our stream reads and cuts them."""
-    splitter, block = Splitter(says_end=not cursor), b""
+    splitter, block = Splitter(), b""
     async with client(server.url) as opened, opened.stream(LOGS, {"cursor": ""}, name="orders") as stream:
         with contextlib.suppress(TimeoutError):
             while data := await asyncio.wait_for(stream.read(), 1):
@@ -57,7 +57,7 @@ async def ours(server: Served, *, cursor: bool) -> list[str]:
 async def test_the_same_lines_by_replay() -> None:
     """``get_pipeline_logs`` drops empty lines and cuts at carriage returns; but for that its lines are ours."""
     with served(cursor=False) as server:
-        lines = await ours(server, cursor=False)
+        lines = await ours(server)
         read = await asyncio.to_thread(replayed, server)
     assert lines[1:] == WRITTEN
     assert read == [*filter(None, "\r".join(lines).split("\r")), "Logs have ended"]
@@ -66,7 +66,7 @@ async def test_the_same_lines_by_replay() -> None:
 async def test_the_same_lines_and_position_by_cursor() -> None:
     """``resume_pipeline_logs`` reads the lines we read, and stands where our stream stands after them."""
     with served(cursor=True) as server:
-        lines = await ours(server, cursor=True)
+        lines = await ours(server)
         read, cursor = await asyncio.to_thread(resumed, server, len(lines))
         async with watching(server.url, "orders") as watched:
             await eventually(lambda: watched.lines() == len(lines))

@@ -11,8 +11,8 @@ from itertools import islice
 import msgspec
 import structlog
 
-from exporter.model import LogPosition, LogRead
-from exporter.sources.base import Run
+from exporter.model import LogRead
+from exporter.sources.base import Known, Run
 from exporter.sources.feldera import translate
 from exporter.sources.feldera.config import FelderaConfig, Logs
 from exporter.sources.feldera.logs.stream import LogStream
@@ -21,7 +21,7 @@ from exporter.sources.http import ApiClient
 
 log = structlog.get_logger(__name__)
 
-_REPLAYS_AT_ONCE = 8
+_CATCHING_UP_AT_ONCE = 1
 _GRACE_SECONDS = 5.0
 
 
@@ -46,7 +46,7 @@ class LogFollower:
         self._moved: dict[str, tuple[float, float]] = {}
         self._polled_at = time.monotonic()
         self._left_out = 0
-        self._gate = asyncio.Semaphore(_REPLAYS_AT_ONCE)
+        self._gate = asyncio.Semaphore(_CATCHING_UP_AT_ONCE)
 
     def choose(self, before: Mapping[str, Row], *, ambiguous: Collection[str] = ()) -> None:
         """Take in a poll: choose the pipelines to follow, and note whose log must have gone on.
@@ -86,17 +86,18 @@ class LogFollower:
         identity = translate.identity(row)
         if (known := run.known(identity)) is None:
             return
-        stream = self._stream(row, known.log)
+        stream = self._stream(row, known)
         self._followed[row.id] = _Followed(row.name, stream, asyncio.create_task(stream.run()))
 
-    def _stream(self, row: Row, position: LogPosition) -> LogStream:
+    def _stream(self, row: Row, known: Known) -> LogStream:
         return LogStream(
             self._client,
             pipeline_id=translate.identity(row),
             name=row.name,
-            position=position,
+            position=known.log,
             most_errors=self._logs.error_lines,
             gate=self._gate,
+            errors=known.log_errors,
         )
 
     async def _close_others(self, run: Run) -> None:
@@ -107,20 +108,23 @@ class LogFollower:
             followed.task.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await followed.task
-            self._hand_over(run, followed.stream)
+            while self._hand_over(run, followed.stream):
+                pass
             if key in self._rows and key not in self._chosen:
                 run.deliver(LogRead(translate.identity(self._rows[key]), up=None))
 
     def _is_wanted(self, key: str, name: str) -> bool:
         return key in self._chosen and key in self._rows and self._rows[key].name == name
 
-    def _hand_over(self, run: Run, stream: LogStream) -> None:
+    def _hand_over(self, run: Run, stream: LogStream) -> bool:
+        """Deliver what a stream brought, and tell whether that was anything."""
         if (read := stream.take()) is not None:
             run.deliver(read)
         if (failure := stream.take_failure()) is not None:
             run.fail(failure)
         elif stream.is_failing:
             run.still_failing()
+        return read is not None
 
     def _doubt(self) -> None:
         """The runner logs every change of status: a stream that did not bring it may be dead and not know it."""

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 import msgspec
 
 from exporter.model import LogLevel, parse_time
+from exporter.sources.feldera.logs.ansi import without_colours
+from exporter.sources.feldera.logs.objects import Head, head_of, said
+from exporter.sources.feldera.logs.redact import LOOKED_AT
 
-_COLOURS = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _TIME = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z"
 _TIMED = re.compile(rb"\[[^\]\n]*\] (%b)[ \t]+(?:TRACE|DEBUG|INFO|WARN|ERROR) " % _TIME)
 
@@ -23,6 +25,9 @@ _LEVELLED = re.compile(rb"\n\[[^\]\n]*\] %b[ \t]+(TRACE|DEBUG|INFO|WARN|ERROR) "
 _ERROR = re.compile(rb"\n(\[[^\]\n]*\] %b[ \t]+ERROR .*)" % _TIME)
 _JSON = re.compile(rb"\n(\{.*)")
 _PANIC = b"panicked at"
+
+_CLIP = LOOKED_AT + 1  # one more tells that there was more
+_CHARACTER_BYTES = 4
 
 LEVELS: dict[str, LogLevel] = {
     "ERROR": "error",
@@ -37,46 +42,28 @@ LEVELS: dict[str, LogLevel] = {
 """Levels as lines spell them."""
 
 
-class _Fields(msgspec.Struct, frozen=True):
-    """What a JSON line says."""
-
-    message: str | None = None
-    line: str | None = None
-
-
-class _Json(msgspec.Struct, frozen=True):
-    """A line in JSON mode (``FELDERA_LOG_JSON``); fields that are not declared are not built."""
-
-    timestamp: str | None = None
-    level: str | None = None
-    target: str | None = None
-    fields: _Fields | None = None
-    message: str | None = None
-
-    def said(self) -> str:
-        """What it says to people."""
-        text = (self.fields.message or self.fields.line if self.fields else None) or self.message or ""
-        return f"{self.target}: {text}" if self.target else text
-
-
-_decoder = msgspec.json.Decoder(_Json)
-
-
 class Telling(msgspec.Struct, frozen=True, gc=False):
-    """A line that tells of a failure, as text, with its time if it has one."""
+    """A line that tells of a failure, as text, with its time if it has one; nobody has looked for credentials yet.
+
+    ``is_open``: what a panic says stands on the line after it, which is yet to come.
+    """
 
     text: str
     at: float | None
-    panic: bool
+    is_open: bool = False
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What lines say: how many of each level, panics, the last time that one carries, and which tell of failures."""
+    """What lines say: how many of each level, panics, the last time that one carries, and which tell of failures.
+
+    ``goes_on``: the first of them, if it may belong to a line that came before them.
+    """
 
     levels: dict[LogLevel, int]
     panics: int
     last_at: float | None
     telling: tuple[Telling, ...]
+    goes_on: str | None = None
 
 
 def summarize(block: bytes, *, most_telling: int) -> Summary:
@@ -85,16 +72,16 @@ def summarize(block: bytes, *, most_telling: int) -> Summary:
     levels = Counter({LEVELS[level.decode()]: count for level, count in Counter(_LEVELLED.findall(plain)).items()})
     panics = set(_panics(plain))
     told = panics | {match.start(1) for match in _ERROR.finditer(plain)} if levels["error"] else panics
-    objects: dict[int, _Json] = {}
-    for place, line in _objects(plain):
-        level = LEVELS.get((line.level or "").upper(), "unknown")
+    objects: dict[int, Head] = {}
+    for place, head in _objects(plain):
+        level = LEVELS.get(head.word, "unknown")
         levels[level] += 1
         if level == "error" or place in panics:
-            objects[place] = line
+            objects[place] = head
     levels["unknown"] += block.count(b"\n") - levels.total()
     newest = sorted(told | objects.keys())[-most_telling:] if most_telling else []
     telling = tuple(_told(plain, place, objects.get(place)) for place in newest)
-    return Summary(dict(levels), len(panics), _last_time(plain), telling)
+    return Summary(dict(levels), len(panics), _last_time(plain), telling, _going_on(_line_at(plain, 1)))
 
 
 def _panics(plain: bytes) -> Iterator[int]:
@@ -116,52 +103,38 @@ def _last_time(plain: bytes) -> float | None:
     return None
 
 
-def without_colours(block: bytes) -> bytes:
-    """The text without terminal escape sequences."""
-    return _COLOURS.sub(b"", block) if b"\x1b" in block else block
-
-
 def time_of(line: bytes) -> float | None:
     """The time a line carries."""
     return _time_of(without_colours(line))
 
 
-def last_time_of(block: bytes) -> float | None:
-    """The time of the last line of a block that carries one."""
-    return _last_time(b"\n" + without_colours(block))
-
-
 def _time_of(plain: bytes) -> float | None:
     if match := _TIMED.match(plain):
         return parse_time(match[1].decode())
-    found = _object(plain) if plain.startswith(b"{") else None
-    return parse_time(found.timestamp) if found else None
+    head = head_of(plain) if plain.startswith(b"{") else None
+    return head.at if head else None
 
 
-def _objects(plain: bytes) -> Iterator[tuple[int, _Json]]:
+def _objects(plain: bytes) -> Iterator[tuple[int, Head]]:
     """The lines that are JSON objects, with where they begin."""
     for match in _JSON.finditer(plain):
-        if (found := _object(match[1])) is not None:
-            yield match.start(1), found
+        if (head := head_of(match[1])) is not None:
+            yield match.start(1), head
 
 
-def _object(line: bytes) -> _Json | None:
-    try:
-        return _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _told(plain: bytes, place: int, found: _Json | None) -> Telling:
+def _told(plain: bytes, place: int, head: Head | None) -> Telling:
     """What the line that begins at ``place`` tells; what a panic says stands on the line after it."""
     line = _line_at(plain, place)
-    if found is not None:
-        text = found.said()
-        return Telling(text, parse_time(found.timestamp), _PANIC.decode() in text)
-    shown, panic = line.rstrip(b"\r"), _PANIC in line
-    if panic and shown.endswith(b":"):
-        shown = _with_next(shown, _line_at(plain, place + len(line) + 1))
-    return Telling(shown.decode("utf-8", "replace"), _time_of(line), panic)
+    if head is not None:
+        return Telling(said(line)[:_CLIP], head.at)
+    told = Telling(_text(line), _time_of(line), _PANIC in line and line.rstrip(b"\r").endswith(b":"))
+    following = place + len(line) + 1
+    return closed(told, _going_on(_line_at(plain, following))) if told.is_open and following < len(plain) else told
+
+
+def closed(told: Telling, goes_on: str | None) -> Telling:
+    """An open line once the next one has come; ``goes_on`` is that one, if it belongs to it."""
+    return Telling(told.text if goes_on is None else f"{told.text} {goes_on}"[:_CLIP], told.at)
 
 
 def _line_at(plain: bytes, place: int) -> bytes:
@@ -169,7 +142,11 @@ def _line_at(plain: bytes, place: int) -> bytes:
     return plain[place : plain.find(b"\n", place)] if place < len(plain) else b""
 
 
-def _with_next(line: bytes, following: bytes) -> bytes:
-    """A line and the one that goes on with it, if that has no form of its own."""
-    goes_on = following.strip() and not _TIMED.match(following) and not following.startswith(b"{")
-    return b"%b %b" % (line, following) if goes_on else line
+def _going_on(line: bytes) -> str | None:
+    """The text of a line that has no form of its own, so that it may belong to the one before."""
+    has_form = line.startswith(b"{") or _TIMED.match(line)
+    return _text(line) if line.strip() and not has_form else None
+
+
+def _text(line: bytes) -> str:
+    return line[: _CLIP * _CHARACTER_BYTES].rstrip(b"\r").decode("utf-8", "replace")[:_CLIP]

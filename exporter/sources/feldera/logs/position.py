@@ -1,132 +1,38 @@
-"""Which lines of a replayed buffer are new: the overlap with what was read before, and where it cannot tell, times.
-
-Every connect replays the buffer. With a cursor the server leaves out what is known; without one, the digests of the
-last lines are looked for in the replay. Never is a line counted twice: where nothing can be told, lines are new only
-if they are dated later than everything known.
-"""
+"""Where the reading of a log stands, as it goes on from line to line; a later connection finds the place by it."""
 
 from __future__ import annotations
 
 import re
-from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 
-import msgspec
+from exporter.model import LogPosition, parse_time
+from exporter.sources.feldera.logs.ansi import without_colours
+from exporter.sources.feldera.logs.lines import time_of
 
-from exporter.model import LogPosition
-from exporter.sources.feldera.logs.lines import last_time_of, time_of
+FARTHEST_SECONDS = 86_400.0
+"""How far ahead of the server's clock a line may be dated; else it counts as one without a time."""
 
-TAIL_LINES = 64
-"""How many lines back are remembered."""
-
-_RUN = 20  # so many lines in a row are no coincidence; lines repeat
-_BYTES = 8
-
-_FRESH_START = b"Fresh start of pipeline logs"
-_DISCARDED = re.compile(rb"\b(\d{1,18}) prior log lines were discarded due to buffer constraints")
+_TEXT_TIMES = re.compile(rb"\n\[[^\]\n]*\] (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)Z")  # without Z: in order of bytes
+_OBJECTS = re.compile(rb"\n(\{.*)")
 
 
 def digest(line: bytes) -> int:
     """Eight bytes for a raw line."""
-    return int.from_bytes(blake2b(line, digest_size=_BYTES).digest(), "big")
+    return int.from_bytes(blake2b(line, digest_size=8).digest(), "big")
 
 
-def known_lines(tail: Sequence[int], replay: Sequence[int]) -> int | None:
-    """How many lines at the start of ``replay`` end with what is known of the log's end; None: it is not there.
+def key_of(line: bytes, *, is_dated: bool, behind: int) -> int:
+    """What tells a place in a log from any other: a dated line by itself, else with all lines back to a dated one.
 
-    Both are digests of lines. The longest part of the tail that is there counts, at its last place: a run of at
-    least twenty lines, the whole of a shorter tail, or what the replay begins with.
+    ``behind`` is the key of the line before, or of the beginning.
     """
-    haystack = array("Q", replay).tobytes()
-    length = _longest(haystack, tail)
-    if length >= min(_RUN, len(tail)) > 0:
-        return _last_place(haystack, tail[-length:]) + length
-    sizes = range(min(_RUN, len(tail), len(replay)), 0, -1)
-    return next((size for size in sizes if list(replay[:size]) == list(tail[-size:])), None)
+    return digest(line) if is_dated else digest(behind.to_bytes(8, "big") + line)
 
 
-def _longest(haystack: bytes, tail: Sequence[int]) -> int:
-    """The length of the longest end of ``tail`` that is in the haystack; if one is, all shorter ones are."""
-    there, not_there = 0, len(tail) + 1
-    while there + 1 < not_there:
-        middle = (there + not_there) // 2
-        if _last_place(haystack, tail[-middle:]) >= 0:
-            there = middle
-        else:
-            not_there = middle
-    return there
-
-
-def _last_place(haystack: bytes, needle: Sequence[int]) -> int:
-    """Where a run of digests stands last, in lines; -1 if nowhere."""
-    wanted = array("Q", needle).tobytes()
-    found = haystack.rfind(wanted)
-    while found >= 0 and found % _BYTES:
-        found = haystack.rfind(wanted, 0, found + len(wanted) - 1)
-    return found // _BYTES
-
-
-class Replay(msgspec.Struct, frozen=True):
-    """A replayed buffer: its lines without the notice before them, and how many before them the server let go."""
-
-    lines: Sequence[bytes]
-    discarded: int = 0
-
-    @property
-    def epoch(self) -> str:
-        """A name for the buffer's life, from the line that begins it; empty if that line is gone."""
-        return next((f"{digest(line):016x}" for line in self.lines[:1] if _FRESH_START in line), "")
-
-
-def replay_of(lines: Sequence[bytes]) -> Replay:
-    """Tell the notice of discarded lines from the lines."""
-    if lines and (notice := _DISCARDED.search(lines[0])):
-        return Replay(lines[1:], int(notice[1]))
-    return Replay(lines)
-
-
-class Found(msgspec.Struct, frozen=True):
-    """What a replay brought: its new lines, and how many at least were lost before them.
-
-    ``known`` of its lines are the overlap and what stands before it; None: there is no overlap. ``is_behind``: it does
-    not reach what was read before, so it tells nothing of where the reading stands. ``latest``: the latest time among
-    the new lines, if it was looked for. ``sieve`` is for the lines that come next, as long as they may belong to the
-    replay; None: they are new.
-    """
-
-    lines: list[bytes]
-    lost: int = 0
-    known: int | None = None
-    is_behind: bool = False
-    latest: float | None = None
-    sieve: Sieve | None = None
-
-
-def new_lines(position: LogPosition, replay: Replay) -> Found:
-    """Tell which lines of a replay are new."""
-    is_other_buffer = _is_other_buffer(position, replay)
-    if is_other_buffer or (position.after is None and not was_read(position)):
-        return Found(list(replay.lines), 0 if is_other_buffer else replay.discarded)
-    digests = list(map(digest, replay.lines))
-    known = known_lines(position.tail, digests) if position.tail else None
-    begin = known or 0
-    sieve = Sieve(position, overlaps=known is not None, last_at=last_time_of(b"\n".join(replay.lines[:begin])))
-    found = [line for line, key in zip(replay.lines[begin:], digests[begin:], strict=True) if sieve.takes(line, key)]
-    if known is not None:
-        return Found(found, known=known, latest=sieve.latest)
-    lost = max(replay.discarded - position.number, int(bool(found))) if was_read(position) else 0
-    is_behind = was_read(position) and not found and not lost
-    following = None if sieve.is_past else sieve
-    return Found(found, lost, is_behind=is_behind, latest=sieve.latest, sieve=following)
-
-
-def _is_other_buffer(position: LogPosition, replay: Replay) -> bool:
-    """Whether the replay is of a buffer that began after all that was read."""
-    if not position.tail or replay.epoch in ("", position.epoch):
-        return False
-    began = time_of(replay.lines[0])
-    return bool(position.epoch) or position.after is None or (began is not None and began > position.after)
+def key_of_beginning(number: int) -> int:
+    """The key of a buffer's beginning, before which so many lines were."""
+    return digest(b"%d" % number)
 
 
 def was_read(position: LogPosition) -> bool:
@@ -134,41 +40,76 @@ def was_read(position: LogPosition) -> bool:
     return bool(position.epoch or position.tail or position.number)
 
 
-class Sieve:
-    """Lets new lines through: those dated later than what is known; a line without a time goes with the one before.
+def newest_time(block: bytes, *, until: float = float("inf")) -> float | None:
+    """The latest time up to ``until`` that a line of a block carries: they do not always come in order of time."""
+    plain = b"\n" + without_colours(block)
+    times = [_newest(_TEXT_TIMES.findall(plain), until), *map(time_of, _OBJECTS.findall(plain))]
+    return max((at for at in times if at is not None and at <= until), default=None)
 
-    Behind an overlap, until a line is refused, also lines of the same time as its end are new, and lines without a
-    time, if they are other lines than those known. ``is_past``: a line was dated later, and so are those that follow.
-    """
 
-    def __init__(self, position: LogPosition, *, overlaps: bool, last_at: float | None) -> None:
-        self._after = position.after
-        self._same_time_too = overlaps and last_at == position.after
-        self._goes_on = overlaps
-        self._seen = set(position.tail)
-        self._remembers = was_read(position)
-        self.is_past = False
-        self.latest: float | None = None
+def _newest(stamps: list[bytes], until: float) -> float | None:
+    """The latest of these; what is later, or only looks like a time, is left out."""
+    newest = _time(max(stamps)) if stamps else None
+    if newest is not None and newest <= until:
+        return newest
+    return max((at for at in map(_time, stamps) if at is not None and at <= until), default=None)
 
-    def block(self, block: bytes) -> bytes:
-        """The lines of a block that are new; of a block that comes later, so what has no time is no replay's rest."""
-        self._goes_on = True
-        lines = block.split(b"\n")[:-1]
-        return b"".join(b"%b\n" % line for line in lines if self.takes(line, digest(line)))
 
-    def takes(self, line: bytes, key: int) -> bool:
-        """Whether a line, given with its digest, is new."""
-        at = time_of(line)
-        if at is None:
-            return self._goes_on and (self.is_past or key not in self._seen)
-        self._goes_on = key not in self._seen and self._is_later(at)
-        if self._goes_on:
-            self.latest = max(at, self.latest or at)
-        self.is_past |= self._goes_on and at != self._after
-        self._same_time_too &= self._goes_on
-        if self._remembers:
-            self._seen.add(key)
-        return self._goes_on
+def _time(stamp: bytes) -> float | None:
+    return parse_time(f"{stamp.decode()}Z")
 
-    def _is_later(self, at: float) -> bool:
-        return self._after is None or at > self._after or (self._same_time_too and at == self._after)
+
+class Bookmark:
+    """A position that moves on. Of the lines it keeps no more than the key of the last one."""
+
+    def __init__(self, position: LogPosition) -> None:
+        self.epoch = position.epoch
+        self.number = position.number
+        self.after = position.after
+        self.exact = position.exact
+        self._keys = position.tail
+
+    def position(self) -> LogPosition:
+        """The position now, as a value."""
+        return LogPosition(self.epoch, self.number, self._keys, self.after, self.exact)
+
+    def pass_line(self, key: int) -> None:
+        """Move behind the next line, given by its key."""
+        self.number += 1
+        if not self.exact:
+            self._keys = (key,)
+
+    def pass_block(self, block: bytes, *, until: float) -> None:
+        """Move behind whole lines, each ending in a newline, dated up to ``until`` if they are not mistaken."""
+        if not block:
+            return
+        self._note_key(block)
+        self.number += block.count(b"\n")
+        self.note_time(newest_time(block, until=until))
+
+    def note_time(self, at: float | None) -> None:
+        """Remember the latest time of all lines."""
+        if at is not None:
+            self.after = at if self.after is None else max(at, self.after)
+
+    def _note_key(self, block: bytes) -> None:
+        if self.exact:
+            return
+        key = self._keys[-1] if self._keys else key_of_beginning(self.number)
+        for line, is_dated in _from_last_dated(block):
+            key = key_of(line, is_dated=is_dated, behind=key)
+        self._keys = (key,)
+
+
+def _from_last_dated(block: bytes) -> Iterable[tuple[bytes, bool]]:
+    """The last dated line of a block and those behind it, or all of them, with whether a line is dated."""
+    lines: list[tuple[bytes, bool]] = []
+    end = len(block) - 1
+    while end >= 0:
+        start = block.rfind(b"\n", 0, end) + 1
+        line = block[start:end]
+        lines.append((line, time_of(line) is not None))
+        if lines[-1][1]:
+            break
+        end = start - 1
+    return reversed(lines)

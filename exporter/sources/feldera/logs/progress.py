@@ -2,164 +2,94 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
-
-import msgspec
+from collections.abc import Mapping
 
 from exporter.model import LogPosition
-from exporter.sources.feldera.logs.lines import time_of
-from exporter.sources.feldera.logs.position import (
-    TAIL_LINES,
-    Found,
-    Replay,
-    Sieve,
-    digest,
-    new_lines,
-    replay_of,
-    was_read,
-)
-
-
-class Sifted(msgspec.Struct, frozen=True):
-    """A replay, what is new in it, and whether nothing of the log was known before."""
-
-    replay: Replay
-    found: Found
-    first_sight: bool
-
-    @property
-    def block(self) -> bytes:
-        """The new lines, each with its newline."""
-        return _joined(self.found.lines)
+from exporter.sources.feldera.logs.catchup import CatchUp
+from exporter.sources.feldera.logs.position import FARTHEST_SECONDS, Bookmark, was_read
 
 
 class Progress:
-    """Follows what was read. ``replays`` says that what comes first after a connect may be known already.
+    """Follows what was read, and tells which lines are new.
 
-    With the server's cursor (from 0.351) the position is exact; else it is the digests of the last lines.
+    With the server's cursor (from 0.351) the position is exact, and what comes is new. Else what comes first after a
+    connect may be known already: that is caught up with.
     """
 
     def __init__(self, position: LogPosition) -> None:
-        self._before = position
-        self._exact = position.exact
-        self._epoch = position.epoch
-        self._number = position.number
-        self._after = position.after
-        self._tail = position.tail
-        self._recent: deque[bytes] = deque()
-        self._recent_lines = 0
-        self._sieve: Sieve | None = None
-        self._gap = 0  # lines lost before a replay; they count once it was read
-        self._is_blank = False  # an answer with neither numbers nor a line says nothing: what was known before holds
-        self.replays = True
+        self._bookmark = Bookmark(position)
+        self._catch_up: CatchUp | None = None
+        self._asked_at = self._until = float("inf")
+        self._lost = 0
 
     @property
     def cursor(self) -> str:
         """What to ask for: the line after the last one counted; empty: from the beginning of the buffer."""
-        exact, epoch, number = self._exact, self._epoch, self._number
-        if self.replays or self._is_blank:
-            exact, epoch, number = self._before.exact, self._before.epoch, self._before.number
-        return f"{epoch}:{number}" if exact else ""
+        bookmark = self._now
+        return f"{bookmark.epoch}:{bookmark.number}" if bookmark.exact else ""
 
     @property
-    def is_exact(self) -> bool:
-        """Whether the server numbers its lines, and sends nothing but lines."""
-        return self._exact
+    def is_catching_up(self) -> bool:
+        """Whether what comes now may be known already."""
+        return self._catch_up is not None
 
-    def opened(self, headers: Mapping[str, str]) -> int:
-        """Take in the headers of an answer; how many lines were lost before it, as far as that is known yet."""
-        epoch, number = headers.get("feldera-logs-epoch", ""), _whole(headers.get("feldera-logs-seq"))
+    def opened(self, headers: Mapping[str, str], *, asked_at: float = float("inf")) -> None:
+        """Take in the headers of the answer to a request that was sent at ``asked_at``, by the server's clock."""
+        self._asked_at, self._until = asked_at, asked_at + FARTHEST_SECONDS
         before, asked = self.position(), bool(self.cursor)
-        self._before, self._sieve, self.replays, self._gap = before, None, True, 0
-        self._is_blank = False
+        epoch, number = headers.get("feldera-logs-epoch", ""), _whole(headers.get("feldera-logs-seq"))
         if number is None or not epoch:
-            self._exact, self._epoch = False, "" if before.exact else before.epoch
-            return 0
-        self._exact, self._epoch, self._number = True, epoch, number
-        self._forget_lines()
-        self.replays = not asked or (epoch == before.epoch and number < before.number)
-        counts = asked or (before.after is None and not was_read(before))
-        gap = (_whole(headers.get("feldera-logs-gap")) or 0) if counts else 0
-        self._gap = gap if self.replays else 0
-        return gap - self._gap
-
-    def sift(self, block: bytes) -> Sifted:
-        """Tell which of the whole lines that came first are new; changes nothing, so that it may run in a thread."""
-        lines = block.split(b"\n")[:-1]
-        replay = Replay(lines) if self._exact else replay_of(lines)
-        return Sifted(replay, new_lines(self._before, replay), first_sight=not was_read(self._before))
-
-    def settle(self, sifted: Sifted, at: float | None) -> int:
-        """Go on after the replay, and tell how many lines were lost; ``at`` is the time of the last dated new line."""
-        replay, found = sifted.replay, sifted.found
-        self.replays, self._sieve = False, found.sieve
-        self._is_blank = self._before.exact and not self._exact and not replay.lines
-        if self._exact:
-            self._number += len(replay.lines)
-        elif found.is_behind:
-            self._epoch = self._epoch or replay.epoch
+            self._catch_up = CatchUp(before, asked_at=asked_at)
+            return
+        knows_all = before.after is None and not was_read(before)
+        gap = (_whole(headers.get("feldera-logs-gap")) or 0) if asked or knows_all else 0
+        if asked and (epoch != before.epoch or number >= before.number):
+            self._catch_up = None
+            self._lost += gap
+            self._bookmark = Bookmark(LogPosition(epoch, number, after=before.after, exact=True))
         else:
-            self._epoch, self._number = replay.epoch or self._epoch, replay.discarded + len(replay.lines)
-            if found.known is None:
-                self._forget_lines()
-            self._remember(_joined(replay.lines[found.known or 0 :][-TAIL_LINES:]))
-        self._note_time(at)
-        self._note_time(found.latest)
-        return found.lost + self._gap
+            self._catch_up = CatchUp(before, asked_at=asked_at, epoch=epoch, number=number, gap=gap)
 
-    def news(self, block: bytes) -> bytes:
-        """The lines of a block that came after the replay which are new: all of them, unless the replay had stalled."""
-        if self._sieve is None:
+    def read(self, block: bytes) -> bytes:
+        """Take in whole lines, each ending in a newline, and give back those that are new."""
+        catch_up = self._catch_up
+        if catch_up is None:
+            self._bookmark.pass_block(block, until=self._until)
             return block
-        found = self._sieve.block(block)
-        if self._sieve.is_past:
-            self._sieve = None
-        return found
+        new, live = catch_up.sift(block.split(b"\n")[:-1])
+        self._look(catch_up)
+        self._bookmark.pass_block(_joined(live), until=self._until)
+        return _joined([*new, *live])
 
-    def trust(self) -> None:
-        """Say that the replay must be over: whatever comes now is new, however it is dated."""
-        self._sieve = None
+    def wait(self, *, silent_seconds: float, open_seconds: float) -> None:
+        """Say how long nothing came, and how long the connection is open: no replay takes for ever."""
+        self._until = self._asked_at + open_seconds + FARTHEST_SECONDS
+        if self._catch_up:
+            self._catch_up.wait(silent_seconds=silent_seconds, open_seconds=open_seconds)
+            self._look(self._catch_up)
 
-    def advance(self, block: bytes, found: bytes, at: float | None) -> None:
-        """Whole lines were read, of which those in ``found`` count; the last dated of them ``at``."""
-        self._is_blank = self._is_blank and not block
-        self._number += block.count(b"\n") if self._exact else found.count(b"\n")
-        self._note_time(at)
-        if not self._exact:
-            self._remember(found)
+    def take_lost(self) -> int:
+        """How many lines were lost since the last time, as far as can be told."""
+        lost, self._lost = self._lost, 0
+        return lost
 
     def position(self) -> LogPosition:
-        """The position now, as a value; during a replay the one before it."""
-        if self.replays or self._is_blank:
-            return self._before
-        if self._exact:
-            return LogPosition(self._epoch, self._number, after=self._after, exact=True)
-        lines = [line for block in self._recent for line in block.split(b"\n")[:-1]][-TAIL_LINES:]
-        times = (self._after, *map(time_of, lines))
-        after = max((at for at in times if at is not None), default=None)
-        return LogPosition(self._epoch, self._number, (*self._tail, *map(digest, lines))[-TAIL_LINES:], after)
+        """The position now, as a value; as long as nothing new came the one before."""
+        return self._now.position()
 
-    def _note_time(self, at: float | None) -> None:
-        if at is not None:
-            self._after = max(at, self._after or at)
+    @property
+    def _now(self) -> Bookmark:
+        return self._catch_up.bookmark if self._catch_up else self._bookmark
 
-    def _remember(self, block: bytes) -> None:
-        """Keep the last lines, as blocks, until somebody asks for their digests."""
-        count = block.count(b"\n")
-        if count:
-            self._recent.append(block)
-            self._recent_lines += count
-            while self._recent_lines - self._recent[0].count(b"\n") >= TAIL_LINES:
-                self._recent_lines -= self._recent.popleft().count(b"\n")
-
-    def _forget_lines(self) -> None:
-        self._tail = ()
-        self._recent.clear()
-        self._recent_lines = 0
+    def _look(self, catch_up: CatchUp) -> None:
+        """Take over what catching up has brought."""
+        self._lost += catch_up.lost
+        catch_up.lost = 0
+        if catch_up.is_over:
+            self._catch_up, self._bookmark = None, catch_up.bookmark
 
 
-def _joined(lines: Sequence[bytes]) -> bytes:
+def _joined(lines: list[bytes]) -> bytes:
     return b"".join(b"%b\n" % line for line in lines)
 
 

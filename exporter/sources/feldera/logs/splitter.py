@@ -9,12 +9,11 @@ _ENDED = b"Logs have ended\n"
 class Splitter:
     """Gives whole lines, as one block; a piece without its newline waits, and is dropped with the stream.
 
-    A line longer than 1 MiB keeps its beginning. ``says_end``: the server ends a stream with a line of its own,
-    which is no line of the log unless more follows.
+    A line longer than 1 MiB keeps its beginning. The server may end a stream with a line of its own, which is no line
+    of the log unless more follows.
     """
 
-    def __init__(self, *, says_end: bool) -> None:
-        self._says_end = says_end
+    def __init__(self) -> None:
         self._rest: list[bytes] = []
         self._size = 0
         self._held = b""
@@ -33,7 +32,7 @@ class Splitter:
         block = b"".join((self._held, *self._rest, data[:end]))
         self._rest, self._size, self._held = [], 0, b""
         self._keep(data[end:])
-        if self._says_end and not self._rest and (block == _ENDED or block.endswith(b"\n" + _ENDED)):
+        if not self._rest and (block == _ENDED or block.endswith(b"\n" + _ENDED)):
             self._held = _ENDED
             return block[: -len(_ENDED)]
         return block

@@ -8,32 +8,31 @@ import time
 
 from exporter.errors import BadResponse, NotFound, SourceError
 from exporter.http.retryafter import backoff
-from exporter.model import LogPosition, LogRead
-from exporter.sources.feldera.logs.lines import Summary, last_time_of, summarize
-from exporter.sources.feldera.logs.progress import Progress, Sifted
+from exporter.model import LogLine, LogPosition, LogRead
+from exporter.sources.feldera.logs.lines import Summary, summarize
+from exporter.sources.feldera.logs.progress import Progress
 from exporter.sources.feldera.logs.splitter import Splitter
 from exporter.sources.feldera.logs.tally import Tally
 from exporter.sources.http import ApiClient, Stream
 
 LOGS = "/v0/pipelines/{name}/logs"
 
-_QUIET_SECONDS = 0.5  # a replay comes at once: a pause this long, with no line cut in two, ends it
-_REPLAY_BYTES = 1_500_000  # the runner keeps 1,000,000 and a line
-_REPLAY_SECONDS = 0.5
-_LONGEST_REPLAY_SECONDS = 10.0
 _SMALL_READ = 16 * 1024
 _GATHER_SECONDS = 0.25  # after a small read more is let gather, which costs less than many small reads
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS, _CLOSE_LOOK_SECONDS = 2.0, 0.5
 _IDLE_SECONDS = 600.0
 _LIVED_SECONDS = 5.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 _DISCOVERY_ATTEMPTS = 5
+_UNKNOWN_PIPELINE = "UnknownPipelineName"
+_NO_LOGS = ("text/html", "application/xhtml+xml", "application/json")
 
 
 class LogStream:
-    """Reads one log. ``gate`` holds the replays of all streams to a few at a time, because each takes memory.
+    """Reads one log. ``errors`` are the lines of failures kept so far.
 
-    ``failure`` is the newest one that people should hear of, until ``take_failure``.
+    To catch up takes more work than to go on: of all streams with the same ``gate`` only as many do so at once as it
+    lets in, piece by piece, so that none holds up the others.
     """
 
     def __init__(
@@ -45,26 +44,35 @@ class LogStream:
         position: LogPosition,
         most_errors: int,
         gate: asyncio.Semaphore,
+        errors: tuple[LogLine, ...] = (),
     ) -> None:
         self._client = client
+        self._pipeline_id = pipeline_id
         self._name = name
         self._gate = gate
         self._most_errors = most_errors
         self._progress = Progress(position)
-        self._tally = Tally(pipeline_id, most_errors=most_errors)
-        self._splitter = Splitter(says_end=True)
+        self._tally = Tally(pipeline_id, most_errors=most_errors, errors=errors)
+        self._handed_over = position
+        self._splitter = Splitter()
         self._in_a_row = 0
         self._reopening = False
         self._doubted = False
+        self._shows_known = False
         self._failure: SourceError | None = None
         self._opened_at: float | None = None
-        self._last_data = self._caught_up_at = time.monotonic()
+        self._last_data = time.monotonic()
         self.is_up = False
         self.is_failing = False
 
     def take(self) -> LogRead | None:
         """What was read since the last time, with the position it leads to; None: nothing changed."""
-        return self._tally.take(self._progress.position, up=self.is_up)
+        position = self._progress.position()
+        read = self._tally.take(lambda: position, up=self.is_up)
+        if read is None and position != self._handed_over:
+            read = LogRead(self._pipeline_id, up=self.is_up, position=position)
+        self._handed_over = position
+        return read
 
     def take_failure(self) -> SourceError | None:
         """The newest failure since the last time."""
@@ -89,11 +97,17 @@ class LogStream:
             await self._pause(asked_to_wait)
 
     def _failed(self, error: SourceError) -> None:
-        """Keep what people should hear of; that the runner has not found the pipeline yet, or it is gone, is not."""
-        passing = isinstance(error, NotFound) and (error.code is not None or self._in_a_row < _DISCOVERY_ATTEMPTS)
-        if not passing:
+        """Keep what people should hear of."""
+        if not self._is_passing(error):
             self._failure = error
             self.is_failing = True
+
+    def _is_passing(self, error: SourceError) -> bool:
+        """Whether the pipeline is gone, which the next poll tells, or the runner has not found it yet."""
+        if not isinstance(error, NotFound):
+            return False
+        not_found_yet = error.code is None and self._in_a_row < _DISCOVERY_ATTEMPTS
+        return not_found_yet or error.code == _UNKNOWN_PIPELINE
 
     async def _pause(self, asked_to_wait: float) -> None:
         """Wait before the next attempt: not at all after a stream that lived, else longer and longer."""
@@ -104,81 +118,77 @@ class LogStream:
             await asyncio.sleep(max(min(asked_to_wait, 2 * _LONGEST_WAIT), wait))
 
     async def _read_to_the_end(self) -> None:
-        async with contextlib.AsyncExitStack() as stack:
-            async with self._gate:
-                opening = self._client.stream(LOGS, {"cursor": self._progress.cursor}, name=self._name)
-                reader = _Reader(await stack.enter_async_context(opening))
-                stack.push_async_callback(reader.aclose)
-                self._opened(reader.stream)
-                if self._progress.replays:
-                    await self._catch_up(reader)
-            await self._go_on(reader)
+        opening = self._client.stream(LOGS, {"cursor": self._progress.cursor}, accept="text/plain", name=self._name)
+        async with opening as stream, contextlib.aclosing(_Reader(stream)) as reader:
+            self._opened(stream)
+            await self._follow(reader)
 
     def _opened(self, stream: Stream) -> None:
-        if stream.headers.get("content-type", "text/plain").startswith("text/html"):
-            raise BadResponse(f"{LOGS}: a web page came in place of a log; is there a proxy that wants a login?")
-        self._tally.lost += self._progress.opened(stream.headers)
+        content_type = stream.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type in _NO_LOGS:
+            raise BadResponse(f"{LOGS}: {content_type} came in place of a log; is there a proxy that wants a login?")
+        self._progress.opened(stream.headers, asked_at=stream.asked_at)
+        self._tally.lost += self._progress.take_lost()
         self._tally.reconnects += self._reopening
-        self._splitter = Splitter(says_end=not self._progress.is_exact)
+        self._splitter = Splitter()
         self._reopening, self._doubted = True, False
+        self._shows_known = not self._tally.shows_any
         self.is_up, self.is_failing = True, False
         self._opened_at = self._last_data = time.monotonic()
 
-    async def _catch_up(self, reader: _Reader) -> None:
-        """Read the replayed buffer and count what is new in it."""
-        block = await self._replay(reader)
-        sifted, new, shown = await asyncio.to_thread(self._sift, block)
-        self._tally.lost += self._progress.settle(sifted, new.last_at)
-        if sifted.found.lines:
-            self._tally.add(new)
-        self._tally.show(shown.telling)
-
-    async def _replay(self, reader: _Reader) -> bytes:
-        """The lines that come at once.
-
-        They end with a pause, or with a line that was logged after we asked; or are more than a buffer can hold.
-        """
-        blocks, size, began = [], 0, time.monotonic()
-        while size < _REPLAY_BYTES and time.monotonic() - began < _LONGEST_REPLAY_SECONDS:
-            data = await reader.read(_QUIET_SECONDS)
-            if data == b"" or (data is None and not self._splitter.is_within_a_line):
-                break
-            blocks.append(block := self._splitter.feed(data or b""))
-            size += len(data or b"")
-            if time.monotonic() - began > _REPLAY_SECONDS and (last_time_of(block) or 0) > reader.stream.asked_at:
-                break
-        return b"".join(blocks)
-
-    def _sift(self, block: bytes) -> tuple[Sifted, Summary, Summary]:
-        """What is new in a replay, that read, and the lines to show: old ones too if none are shown yet."""
-        sifted = self._progress.sift(block)
-        shows_all = not self._tally.shows_any
-        new = summarize(sifted.block, most_telling=0 if shows_all else self._most_errors)
-        return sifted, new, summarize(block if shows_all else b"", most_telling=self._most_errors)
-
-    async def _go_on(self, reader: _Reader) -> None:
+    async def _follow(self, reader: _Reader) -> None:
         """Count lines as they come, until the stream ends, or is given up because it may be dead."""
-        self._caught_up_at = time.monotonic()
-        while (data := await reader.read(_LOOK_SECONDS)) != b"":
-            if data is not None:
-                self._take_in(self._splitter.feed(data))
+        silent_seconds = 0.0  # not by the clock, which goes on while this program is held up
+        while (data := await reader.read(patience := self._patience())) != b"":
+            silent_seconds = 0.0 if data else silent_seconds + patience
+            if data:
+                await self._take_in(data)
                 await asyncio.sleep(_GATHER_SECONDS if len(data) < _SMALL_READ else 0)
-            elif self._doubted:
+            elif self._is_given_up():
                 return
-            elif time.monotonic() - self._last_data > _IDLE_SECONDS:
-                self._reopening = False
-                return
+            self._wait(silent_seconds)
 
-    def _take_in(self, block: bytes) -> None:
+    def _patience(self) -> float:
+        """How long to wait for data at a time; a pause tells the end of a replay."""
+        return _CLOSE_LOOK_SECONDS if self._progress.is_catching_up else _LOOK_SECONDS
+
+    def _is_given_up(self) -> bool:
+        """Whether a stream that brings nothing is opened anew."""
+        is_idle = time.monotonic() - self._last_data > _IDLE_SECONDS
+        if is_idle:
+            self._reopening = False
+        return is_idle or self._doubted
+
+    def _wait(self, silent_seconds: float) -> None:
+        open_seconds = time.monotonic() - (self._opened_at or 0.0)
+        self._progress.wait(silent_seconds=silent_seconds, open_seconds=open_seconds)
+        self._tally.lost += self._progress.take_lost()
+
+    async def _take_in(self, data: bytes) -> None:
         self._last_data = time.monotonic()
         self._doubted = False
-        if self._last_data - self._caught_up_at > _LONGEST_REPLAY_SECONDS:
-            self._progress.trust()
-        found = self._progress.news(block)
-        summary = summarize(found, most_telling=self._most_errors)
-        self._progress.advance(block, found, summary.last_at)
+        block = self._splitter.feed(data)
+        if not self._progress.is_catching_up:
+            self._count(block)
+            return
+        async with self._gate:
+            self._count(block)
+            await asyncio.sleep(0)
+
+    def _count(self, block: bytes) -> None:
+        """Count what is new in whole lines; at first also lines of failures that are known already are kept."""
+        shows_known = self._shows_known and self._progress.is_catching_up
+        found = self._progress.read(block)
+        self._tally.lost += self._progress.take_lost()
         if found:
-            self._tally.add(summary)
+            self._tally.count(summarize(found, most_telling=0) if shows_known else self._show(found))
+        if shows_known:
+            self._show(block)
+
+    def _show(self, block: bytes) -> Summary:
+        summary = summarize(block, most_telling=self._most_errors)
+        self._tally.show(summary)
+        return summary
 
 
 class _Reader:
