@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 import msgspec
 import structlog
 
 from exporter.alerts.bridge import Bridge
-from exporter.alerts.rules import ALERTS
+from exporter.alerts.rules import ALERTS, WATCHDOG
 from exporter.config import Config, Sharding, SourceConfig
 from exporter.config.shard import Shard
 from exporter.config.units import Positive, WholeNumber
@@ -231,9 +231,23 @@ class Application:
         if firing is None:
             return None
         return [
-            FiringAlert(alert.name, ALERTS.get(alert.name, ""), alert.starts_at, alert.annotations.get("summary", ""))
+            FiringAlert(
+                name=alert.name,
+                severity=ALERTS.get(alert.name, ""),
+                since=alert.starts_at,
+                summary=alert.annotations.get("summary", ""),
+                runbook=alert.annotations.get("runbook_url", ""),
+            )
             for alert in firing
         ]
+
+    def firing(self) -> Mapping[str, int] | None:
+        """How many alerts fire, by name and without the one that always does; None without a section ``alerting``."""
+        if self._config.alerting is None:
+            return None
+        counted = chain.from_iterable(metric.samples for metric in self.own.firing.collect())
+        firing = {sample.labels["alertname"]: int(sample.value) for sample in counted}
+        return {name: count for name, count in firing.items() if count and name != WATCHDOG}
 
     def log_errors(self, source: str, pipeline_id: str) -> Sequence[LogLine] | None:
         """The last lines of a pipeline's log that tell of a failure; None if it is not followed."""

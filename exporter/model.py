@@ -50,7 +50,8 @@ class Pipeline(msgspec.Struct, frozen=True, gc=False):
     """What a control plane says about one pipeline now.
 
     ``statuses`` has an entry for each dimension whose status is not null, ``desired`` for each wanted status the
-    API gives. ``id`` is the identity, for ever; ``name`` may change.
+    API gives. ``id`` is the identity, for ever; ``name`` may change. ``why`` says in a few words for people why it is
+    not as it should be, empty if all is well or the statuses say it.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Pipeline(msgspec.Struct, frozen=True, gc=False):
     replicas: int | None = None
     checks: Checks | None = None
     config_changed_at: float | None = None
+    why: str = ""
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
@@ -112,12 +114,13 @@ class HistoryRead(msgspec.Struct, frozen=True):
     complete: bool = True
 
 
-class FailureRead(msgspec.Struct, frozen=True):
-    """Why a deployment failed that is over: found in the history, no longer in the pipeline's state."""
+class FailureRead(msgspec.Struct, frozen=True, gc=False):
+    """Why a deployment failed, and from when until when (None: it is not known to be over)."""
 
     pipeline_id: str
     at: float
     error: DeploymentError
+    until: float | None = None
 
 
 class TraceSession(msgspec.Struct, frozen=True, gc=False):
@@ -177,8 +180,8 @@ class LogPosition(msgspec.Struct, frozen=True, array_like=True):
     """Where the reading of a pipeline's log stands.
 
     The life of the server's buffer is named by ``epoch``; ``number`` of its lines came so far. ``exact``: by the
-    server's own count. Else ``tail`` has digests of the last lines, oldest first, and lines dated up to ``after``
-    are known (None: no line is).
+    server's own count. Else ``tail`` ends with a digest of the last line and what it belongs to, and lines dated up to
+    ``after`` are known (None: no line is).
     """
 
     epoch: str = ""

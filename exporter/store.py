@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -36,9 +36,9 @@ class SourceFacts:
         self.kind = kind
         self.dimensions = dimensions
         self.pipelines: dict[str, Pipeline] = {}
-        self.failures: dict[str, FailureRead] = {}
         self.platform = PlatformRead()
         self.history = SourceHistory(dimensions)
+        self.failures: Mapping[str, FailureRead] = Failures(self.history)
         self._unconfirmed: set[str] = set()
 
     def reopened(self) -> None:
@@ -51,15 +51,13 @@ class SourceFacts:
         if isinstance(fact, Snapshot):
             return self._snapshot(fact)
         if isinstance(fact, HistoryRead):
-            return self._past(fact.pipeline_id, known=self.history.read(fact))
+            return self._history(fact)
         if isinstance(fact, TraceRead):
             return self._past(fact.pipeline_id, known=self.history.trace(fact))
         if isinstance(fact, LogRead):
             return self._past(fact.pipeline_id, known=self.history.log(fact))
         if isinstance(fact, FailureRead):
-            if fact.pipeline_id in self.pipelines:
-                self.failures[fact.pipeline_id] = fact
-            return Change(source=False)
+            return self._failure(fact)
         return self._platform(fact)
 
     def forget_platform(self) -> Change:
@@ -68,6 +66,7 @@ class SourceFacts:
         return Change()
 
     def _snapshot(self, snapshot: Snapshot) -> Change:
+        known = {pipeline.id for pipeline in snapshot.changed if pipeline.id in self.history.pipelines}
         for pipeline in snapshot.changed:
             self.pipelines[pipeline.id] = pipeline
             self._unconfirmed.discard(pipeline.id)
@@ -76,10 +75,26 @@ class SourceFacts:
             self._unconfirmed = set()
         for gone in snapshot.removed:
             self.pipelines.pop(gone, None)
-            self.failures.pop(gone, None)
         self.history.snapshot(snapshot)
+        for pipeline in snapshot.changed:
+            if (history := self.history.pipelines.get(pipeline.id)) is not None:
+                begun = snapshot.as_of if pipeline.id in known else _begun(pipeline, snapshot.as_of)
+                history.poll(pipeline, begun=begun, as_of=snapshot.as_of)
         changed = [pipeline.id for pipeline in snapshot.changed]
         return Change(changed=changed, removed=snapshot.removed, source=snapshot.whole)
+
+    def _history(self, read: HistoryRead) -> Change:
+        known, pipeline = self.history.read(read), self.pipelines.get(read.pipeline_id)
+        if known and pipeline is not None:
+            self.history.pipelines[pipeline.id].confirm(pipeline, self.history.as_of or 0.0)
+        return self._past(read.pipeline_id, known=known)
+
+    def _failure(self, read: FailureRead) -> Change:
+        history = self.history.pipelines.get(read.pipeline_id)
+        if history is None:
+            return Change(source=False)
+        history.fail(read)
+        return Change(changed=(read.pipeline_id,), source=False)
 
     def _past(self, pipeline_id: str, *, known: bool) -> Change:
         return Change(changed=(pipeline_id,)) if known else Change(source=False)
@@ -89,3 +104,28 @@ class SourceFacts:
         told = {key: value for key, value in msgspec.structs.asdict(read).items() if value is not None}
         self.platform = msgspec.structs.replace(self.platform, **told)
         return Change()
+
+
+class Failures(Mapping[str, FailureRead]):
+    """The newest failure of each pipeline that had one, by id; a view of the histories."""
+
+    def __init__(self, history: SourceHistory) -> None:
+        self._history = history
+
+    def __getitem__(self, pipeline_id: str) -> FailureRead:
+        failure = self._history.pipelines[pipeline_id].failure
+        if failure is None:
+            raise KeyError(pipeline_id)
+        return failure
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, history in self._history.pipelines.items() if history.failure is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _begun(pipeline: Pipeline, as_of: float) -> float:
+    """When what a pipeline is at first sight began: with its newest status, as far as the list tells."""
+    begun = [status.since for status in pipeline.statuses.values() if status.since is not None]
+    return min(max(begun, default=as_of), as_of)

@@ -7,16 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import StateError
+from exporter.history.pipeline import PipelineHistory, SavedPipeline
 from exporter.model import (
+    DeploymentError,
     Dimension,
     Event,
     Fact,
+    FailureRead,
     HistoryRead,
     Note,
     Pipeline,
@@ -83,6 +87,28 @@ async def test_everything_that_is_counted_survives(tmp_path: Path) -> None:
     assert again.history.gaps == 1
     assert again.history.pipelines["one"].failures == 1
     await following.close()
+
+
+async def test_what_polls_saw_survives(tmp_path: Path) -> None:
+    """Why a pipeline failed, and that it was not well: whoever looks after a restart still reads it."""
+    path, facts = tmp_path / "state.db", source()
+    saver = new_saver(path)
+    failed = msgspec.structs.replace(ONE, health="failed", error=DeploymentError("OutOfMemory", "killed"))
+    for as_of, one in ((10.0, ONE), (20.0, failed), (30.0, ONE)):
+        apply(facts, saver, Snapshot(as_of, changed=(one,)))
+    again, following = await reopened(path, facts, saver)
+    assert again.failures["one"] == FailureRead("one", 20.0, DeploymentError("OutOfMemory", "killed"), 30.0)
+    assert [at for at, _ in again.history.pipelines["one"].healths] == [10.0, 20.0, 30.0]
+    await following.close()
+
+
+def test_a_file_from_before_polls_were_kept_can_be_read() -> None:
+    """Rows without what was added since are restored as if there was nothing of it."""
+    facts = source()
+    facts.apply(Snapshot(10.0, changed=(ONE,)))
+    row: list[object] = msgspec.msgpack.decode(msgspec.msgpack.encode(facts.history.pipelines["one"].saved()))
+    restored = PipelineHistory.restored(msgspec.convert(row[:-2], SavedPipeline))
+    assert (restored.failure, restored.healths) == (None, ())
 
 
 @given(st.lists(st.tuples(st.sampled_from(["x", "y", None]), st.booleans()), min_size=1, max_size=20), st.data())

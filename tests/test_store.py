@@ -70,11 +70,91 @@ def test_history_changes_its_pipeline(facts: SourceFacts) -> None:
 
 
 def test_the_last_failure_is_kept(facts: SourceFacts) -> None:
-    """Why a deployment failed is remembered; the page does not change for it."""
+    """Why a deployment failed is remembered with its pipeline; nothing else changes for it."""
     facts.apply(Snapshot(10.0, changed=(A,)))
     for code in ("First", "Second"):
-        assert changes(facts.apply(FailureRead("a", 5.0, DeploymentError(code)))) == ([], [], False)
+        assert changes(facts.apply(FailureRead("a", 5.0, DeploymentError(code)))) == (["a"], [], False)
     assert facts.failures == {"a": FailureRead("a", 5.0, DeploymentError("Second"))}
+    assert changes(facts.apply(FailureRead("gone", 5.0, DeploymentError("Third")))) == ([], [], False)
+    assert list(facts.failures) == ["a"]
+
+
+BROKEN = msgspec.structs.replace(A, health="failed", error=DeploymentError("New", "a minute ago"))
+
+
+def test_a_failure_that_a_poll_saw_is_kept_when_it_is_over(facts: SourceFacts) -> None:
+    """From the poll that saw it first to the one that saw it no more; its words may change meanwhile."""
+    facts.apply(Snapshot(10.0, changed=(A,)))
+    facts.apply(Snapshot(20.0, changed=(BROKEN,)))
+    again = msgspec.structs.replace(BROKEN, error=DeploymentError("New", "more words"))
+    facts.apply(Snapshot(30.0, changed=(again,)))
+    assert facts.failures["a"] == FailureRead("a", 20.0, DeploymentError("New", "more words"))
+    for as_of in (40.0, 50.0):
+        facts.apply(Snapshot(as_of, changed=(A,)))
+        assert facts.failures["a"] == FailureRead("a", 20.0, DeploymentError("New", "more words"), 40.0)
+    facts.apply(Snapshot(60.0, changed=(BROKEN,)))
+    assert facts.failures["a"] == FailureRead("a", 60.0, DeploymentError("New", "a minute ago"))
+
+
+def test_the_newest_failure_wins_however_it_was_seen(facts: SourceFacts) -> None:
+    """One that a poll saw is not hidden by an older one of the history, whichever is told first."""
+    old, new = (FailureRead("a", at, DeploymentError("Old"), at + 1) for at in (15.0, 45.0))
+    facts.apply(Snapshot(10.0, changed=(A,)))
+    facts.apply(old)
+    facts.apply(Snapshot(20.0, changed=(BROKEN,)))
+    facts.apply(Snapshot(30.0, changed=(A,)))
+    facts.apply(old)
+    assert facts.failures["a"] == FailureRead("a", 20.0, DeploymentError("New", "a minute ago"), 30.0)
+    facts.apply(new)
+    assert facts.failures["a"] == new
+
+
+def test_events_date_a_failure_that_a_poll_saw(facts: SourceFacts) -> None:
+    """They know when it began and was over; those of another failure say nothing about it."""
+    failed = [Event("f", 14.0, ("Running",), True), Event("r", 26.0, ("Running",))]
+    earlier = [Event("0", 1.0, ("Running",), True), Event("1", 2.0, ("Running",))]
+    facts.apply(Snapshot(10.0, changed=(A,)))
+    facts.apply(HistoryRead("a", tuple(earlier)))
+    facts.apply(Snapshot(20.0, changed=(BROKEN,)))
+    assert facts.failures["a"].at == 20.0
+    facts.apply(HistoryRead("a", (*earlier, failed[0])))
+    assert (facts.failures["a"].at, facts.failures["a"].until) == (14.0, None)
+    facts.apply(Snapshot(30.0, changed=(A,)))
+    assert (facts.failures["a"].at, facts.failures["a"].until) == (14.0, 30.0)
+    facts.apply(HistoryRead("a", (*earlier, *failed)))
+    assert (facts.failures["a"].at, facts.failures["a"].until) == (14.0, 26.0)
+
+
+def test_a_failure_that_is_there_at_first_sight_began_with_its_newest_status(facts: SourceFacts) -> None:
+    """Nobody saw it begin; the list tells since when the status is what it is."""
+    facts.apply(Snapshot(10.0, changed=(BROKEN,)))
+    assert facts.failures["a"].at == 1.0
+
+
+def test_a_health_without_an_event_is_noted_when_a_poll_sees_it(facts: SourceFacts) -> None:
+    """From the poll that saw it first to the one that saw it no more; what events tell as well is not kept."""
+    sick = msgspec.structs.replace(A, health="unhealthy")
+    history = lambda: facts.history.pipelines["a"]  # noqa: E731
+    events = (Event("e", 1.0, ("Running",), health="healthy"),)
+    facts.apply(Snapshot(10.0, changed=(A,)))
+    facts.apply(HistoryRead("a", events))
+    assert history().healths == ()
+    for as_of, one in ((20.0, sick), (25.0, sick), (30.0, A)):
+        facts.apply(Snapshot(as_of, changed=(one,)))
+        facts.apply(HistoryRead("a", events))
+    assert history().healths == ((20.0, "unhealthy"), (30.0, "healthy"))
+    facts.apply(Snapshot(40.0, changed=(sick,)))
+    facts.apply(HistoryRead("a", (*events, Event("f", 41.0, ("Running",), health="unhealthy"))))
+    assert history().healths == ((20.0, "unhealthy"), (30.0, "healthy"))
+
+
+def test_healths_without_events_have_a_bound(facts: SourceFacts) -> None:
+    """A pipeline that changes at every poll for ever costs no more than the newest few."""
+    for number in range(100):
+        health = ("healthy", "unhealthy")[number % 2]
+        facts.apply(Snapshot(10.0 + number, changed=(msgspec.structs.replace(A, health=health),)))
+    healths = facts.history.pipelines["a"].healths
+    assert (len(healths), healths[-1]) == (32, (109.0, "unhealthy"))
 
 
 def test_a_part_of_the_platform_keeps_its_last_value(facts: SourceFacts) -> None:

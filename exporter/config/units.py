@@ -58,6 +58,8 @@ class Name(str):
             raise ValueError(f"{raw!r} is not a name; quote it")
         if not 0 < len(raw) <= 63 or "/" in raw or not raw.isprintable():
             raise ValueError("must have 1 to 63 printable characters and no slash")
+        if raw in (".", ".."):
+            raise ValueError("a browser takes '.' and '..' for a step in a path; choose another name")
         return cls(raw)
 
 

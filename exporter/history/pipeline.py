@@ -9,9 +9,10 @@ import msgspec
 from exporter.history.identity import ordered
 from exporter.history.logs import Logs, SavedLogs
 from exporter.history.notes import Notes, SavedNotes
+from exporter.history.polls import Point, confirmed, dated, newer, noted, polled
 from exporter.history.timeline import SavedTimeline, State, Timeline, shared
 from exporter.history.traces import SavedTraces, Traces
-from exporter.model import Event, LogPosition, LogRead, Status, TraceRead
+from exporter.model import Event, FailureRead, LogPosition, LogRead, Pipeline, Status, TraceRead
 
 _MOST_LABELS = 100
 _CREATION_SECONDS = 60.0
@@ -42,6 +43,8 @@ class SavedPipeline(msgspec.Struct, array_like=True):
     notes: SavedNotes | None
     traces: SavedTraces | None
     logs: SavedLogs | None = None
+    failure: FailureRead | None = None
+    healths: tuple[Point, ...] = ()
 
 
 class PipelineHistory:
@@ -51,7 +54,8 @@ class PipelineHistory:
     their place in the kind's order. Events at or before ``counts_from`` are looked at but not counted: they were
     there before the exporter knew the source. ``initial`` is the state in which the pipeline was first seen; a
     pipeline that appeared later has none, and all of it counts. ``notes``, ``traces`` and ``logs`` are there once there
-    is something of the kind.
+    is something of the kind. ``failure`` is the newest one whose reason is known; ``healths`` are those that polls saw
+    and no event tells of, with the time of the poll.
     """
 
     def __init__(self, *, counts_from: float | None, initial: State | None) -> None:
@@ -64,6 +68,8 @@ class PipelineHistory:
         self.notes: Notes | None = None
         self.traces: Traces | None = None
         self.logs: Logs | None = None
+        self.failure: FailureRead | None = None
+        self.healths: tuple[Point, ...] = ()
         self._counts_from = counts_from
         self._seeded = counts_from is None
         self._current = initial
@@ -87,6 +93,8 @@ class PipelineHistory:
             notes=self.notes.saved() if self.notes else None,
             traces=self.traces.saved() if self.traces else None,
             logs=self.logs.saved() if self.logs else None,
+            failure=self.failure,
+            healths=self.healths,
         )
 
     @classmethod
@@ -102,6 +110,7 @@ class PipelineHistory:
         history.notes = Notes.restored(saved.notes) if saved.notes else None
         history.traces = Traces.restored(saved.traces) if saved.traces else None
         history.logs = Logs.restored(saved.logs) if saved.logs else None
+        history.failure, history.healths = saved.failure, saved.healths
         return history
 
     @property
@@ -142,6 +151,25 @@ class PipelineHistory:
                 self.notes.fold(event, self._counts)
         self._seeded = True
         return left, gap
+
+    def poll(self, pipeline: Pipeline, *, begun: float, as_of: float) -> None:
+        """Take in what a poll saw at ``as_of``; an error that it is the first to see began at ``begun``."""
+        self.failure = polled(self.failure, pipeline, begun=begun, as_of=as_of)
+        self._date_failure()
+        self.healths = noted(self.healths, self.timeline, pipeline.health, as_of)
+
+    def confirm(self, pipeline: Pipeline, as_of: float) -> None:
+        """Compare what polls saw with events that were read since."""
+        self._date_failure()
+        self.healths = noted(confirmed(self.healths, self.timeline), self.timeline, pipeline.health, as_of)
+
+    def fail(self, read: FailureRead) -> None:
+        """Take in why a deployment failed, as the history tells it."""
+        self.failure = newer(self.failure, read)
+
+    def _date_failure(self) -> None:
+        if self.failure is not None:
+            self.failure = dated(self.failure, self.timeline.last_failure(counted=False))
 
     def trace(self, read: TraceRead) -> None:
         """Take in what was read of the pipeline's trace sessions; after the first read all that is unknown is news."""

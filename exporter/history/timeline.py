@@ -124,6 +124,11 @@ class Timeline:
             yield self._times[index], HEALTHS[number]
             index += sum(1 for _ in group)
 
+    def health_at(self, at: float) -> tuple[float, Health] | None:
+        """The time and the health of the last event up to ``at``."""
+        index = bisect_right(self._times, at) - 1
+        return (self._times[index], HEALTHS[self._healths[index]]) if index >= 0 else None
+
     def known(self) -> set[int]:
         """The ids of all events."""
         return {high << 64 | low for high, low in zip(*self._ids, strict=True)}
@@ -156,8 +161,11 @@ class Timeline:
             start = self._times[index]
         return start, False
 
-    def last_failure(self) -> tuple[float, float | None] | None:
-        """The newest counted run of states with an error: when it began, and when it was over if it is."""
+    def last_failure(self, *, counted: bool = True) -> tuple[float, float | None] | None:
+        """The newest run of states with an error: when it began, and when it was over if it is.
+
+        None if there is none, or if it is not counted and only what is ``counted`` is wanted.
+        """
         until: float | None = None
         began: int | None = None
         for index in range(len(self._states) - 1, -1, -1):
@@ -167,7 +175,7 @@ class Timeline:
                 break
             else:
                 until = self._times[index]
-        if began is None or not self._counted[began]:
+        if began is None or (counted and not self._counted[began]):
             return None
         return self._times[began], until
 

@@ -12,25 +12,26 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from exporter.gradually import gradually
-from exporter.model import Checks, DeploymentError, Health, Pipeline
+from exporter.model import Checks, Health, Pipeline
 from exporter.web.board import POLL, Board, SourceBoard
 from exporter.web.detail import event_id, newest_first
 from exporter.web.headers import SAFE, UNCACHED
 from exporter.web.listing import Listed, Listing, listing
 from exporter.web.lookup import REST, find, known_source, query
 from exporter.web.query import EventsQuery, ListQuery
-from exporter.web.rows import history_of, statuses_of
+from exporter.web.rows import ErrorView, history_of, last_failure, present_error, statuses_of
 from exporter.web.words import rfc3339
 
 PREFIX = "/api/"
 
 
 class ErrorItem(msgspec.Struct, frozen=True):
-    """Why a deployment failed."""
+    """Why a deployment failed, from when until when."""
 
     code: str
     message: str
-    at: str | None = None
+    at: str | None
+    until: str | None
 
 
 class StatusItem(msgspec.Struct, frozen=True):
@@ -49,6 +50,7 @@ class PipelineItem(msgspec.Struct, frozen=True):
     pipeline: str
     pipeline_name: str
     health: str
+    why: str | None
     statuses: dict[str, StatusItem]
     error: ErrorItem | None
     last_failure: ErrorItem | None
@@ -79,6 +81,7 @@ class PipelineList(msgspec.Struct, frozen=True):
     page_size: int
     pages: int
     health: dict[Health, int]
+    errors: int
     sources: Sequence[SourceItem]
     pipelines: Sequence[PipelineItem]
 
@@ -147,6 +150,7 @@ def _list(found: Listing, sources: Sequence[SourceBoard], pipelines: Sequence[Pi
         page_size=found.page_size,
         pages=found.pages,
         health=found.counts,
+        errors=found.errors,
         sources=[_source(source) for source in sources],
         pipelines=pipelines,
     )
@@ -165,19 +169,19 @@ def _source(source: SourceBoard) -> SourceItem:
 
 def _pipeline(listed: Listed) -> PipelineItem:
     source, pipeline = listed
-    failure = source.facts.failures.get(pipeline.id)
     return PipelineItem(
         source=source.name,
         kind=source.facts.kind,
         pipeline=pipeline.id,
         pipeline_name=pipeline.name,
         health=pipeline.health,
+        why=pipeline.why or None,
         statuses={
             status.dimension: StatusItem(status.value, _time(status.since), status.desired or None)
             for status in statuses_of(source, pipeline)
         },
-        error=_error(pipeline.error, None),
-        last_failure=_error(failure.error, failure.at) if failure else None,
+        error=_error(present_error(source, pipeline)),
+        last_failure=_error(last_failure(source, pipeline)),
         platform_version=pipeline.platform_version,
         created_at=_time(pipeline.created_at),
         last_event_at=_time(history_of(source, pipeline.id).last_event_at),
@@ -203,8 +207,8 @@ def _event_list(source: SourceBoard, pipeline: Pipeline, limit: int) -> EventLis
     return EventList(source.name, pipeline.id, pipeline.name, len(history.timeline), events)
 
 
-def _error(error: DeploymentError | None, at: float | None) -> ErrorItem | None:
-    return None if error is None else ErrorItem(error.code, error.message, _time(at))
+def _error(error: ErrorView | None) -> ErrorItem | None:
+    return None if error is None else ErrorItem(error.code, error.message, _time(error.at), _time(error.until))
 
 
 def _time(at: float | None) -> str | None:

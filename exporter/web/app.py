@@ -20,6 +20,8 @@ from exporter.web.board import Board, EmptyBoard
 from exporter.web.negotiate import accepts_gzip, choose_format
 from exporter.web.pages import Pages
 
+_ENDPOINTS = ("/-/healthy", "/-/ready", "/config", "/api/v1/pipelines", "/api/v1/openapi.yaml")
+
 
 class Status(Protocol):
     """Who knows how the exporter is."""
@@ -57,7 +59,7 @@ def create_app(
 ) -> Starlette:
     """All endpoints; the metrics page is served at ``telemetry_path``, whatever else would be there."""
     shown = board or EmptyBoard()
-    pages = Pages(shown, [telemetry_path, "/-/healthy", "/-/ready", "/config", "/api/v1/pipelines"])
+    pages = Pages(shown, [telemetry_path, *_ENDPOINTS])
 
     async def metrics(request: Request) -> Response:
         format = choose_format(request.headers.get("accept", ""))

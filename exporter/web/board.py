@@ -15,12 +15,13 @@ POLL = "poll"
 
 
 class FiringAlert(msgspec.Struct, frozen=True):
-    """An alert that fires for a pipeline now."""
+    """An alert that fires for a pipeline now; ``runbook`` is where it is told what to do."""
 
     name: str
     severity: str
     since: float
     summary: str
+    runbook: str = ""
 
 
 class SourceBoard(msgspec.Struct, frozen=True):
@@ -63,6 +64,11 @@ class SourceBoard(msgspec.Struct, frozen=True):
         """The control plane's time now, as far as the last good poll tells."""
         return self.as_of + (self.age or 0.0)
 
+    @property
+    def drawn_until(self) -> float:
+        """Where pictures end: at the last poll, or now, with nothing drawn since, if the source cannot be read."""
+        return self.as_of if self.up else self.now
+
 
 class Board(Protocol):
     """Who knows everything that the pages show."""
@@ -72,6 +78,9 @@ class Board(Protocol):
 
     def alerts(self, source: str, pipeline_id: str) -> Sequence[FiringAlert] | None:
         """The alerts that fire for a pipeline; None if nobody decides about alerts."""
+
+    def firing(self) -> Mapping[str, int] | None:
+        """How many alerts fire, by name; None if nobody decides about alerts."""
 
     def log_errors(self, source: str, pipeline_id: str) -> Sequence[LogLine] | None:
         """The last lines of a pipeline's log that tell of a failure, oldest first; None if its log is not read."""
@@ -88,6 +97,9 @@ class EmptyBoard:
         return ()
 
     def alerts(self, source: str, pipeline_id: str) -> None:
+        """Nobody decides about alerts."""
+
+    def firing(self) -> None:
         """Nobody decides about alerts."""
 
     def log_errors(self, source: str, pipeline_id: str) -> None:

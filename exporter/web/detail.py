@@ -66,7 +66,7 @@ def detail(board: Board, source: SourceBoard, pipeline: Pipeline, query: Pipelin
     history = history_of(source, pipeline.id)
     oldest = history.timeline.oldest_at
     seconds = seconds_back(query.range, 0.0 if oldest is None else source.now - oldest)
-    window = Window(source.now - seconds, source.now)
+    window = Window(source.drawn_until - seconds, source.drawn_until)
     count = len(history.timeline)
     pages = max(1, -(-count // EVENTS_A_PAGE))
     page = min(query.page, pages)

@@ -10,6 +10,8 @@ import time
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exporter.web.api import PREFIX
+from exporter.web.api import json as json_answer
 from exporter.web.passwords import Passwords
 from exporter.web.watched import WatchedConfig
 from exporter.web.webconfig import RateLimit, Users
@@ -62,7 +64,7 @@ class Guard:
         """Refuse the request, or pass it on."""
         config = self._watched.current().config
         send = _Answer(send, config.http_server_config.headers.encoded()).send
-        refusal = _too_long(scope) or self._too_many(config.rate_limit)
+        refusal = _too_long(scope) or self._too_many(scope, config.rate_limit)
         refusal = refusal or await self._unauthorized(scope, config.basic_auth_users)
         if not refusal and _has_body(scope):
             refusal = await _swallow(scope, receive)
@@ -71,26 +73,29 @@ class Guard:
             refusal.headers["connection"] = "close"  # what is left of the body is not waited for
         await (refusal or self._app)(scope, receive, send)
 
-    def _too_many(self, limit: RateLimit) -> Response | None:
+    def _too_many(self, scope: Scope, limit: RateLimit) -> Response | None:
         now = time.monotonic()
         if limit != self._bucket.limit:
             self._bucket = Bucket(limit, now)
         if self._bucket.take(now):
             return None
-        return _refused("too many requests", 429, {"retry-after": str(math.ceil(limit.interval))})
+        return _refused(scope, "too many requests", 429, {"retry-after": str(math.ceil(limit.interval))})
 
     async def _unauthorized(self, scope: Scope, users: Users) -> Response | None:
         if not users:
             return None
         given = _basic(scope)
         if given is None:
-            return _refused("a user and a password are needed", 401, _UNAUTHORIZED)
+            return _refused(scope, "a user and a password are needed", 401, _UNAUTHORIZED)
         if await self._passwords.right(users, *given):
             return None
-        return _refused("the user or the password is wrong", 401, _UNAUTHORIZED)
+        return _refused(scope, "the user or the password is wrong", 401, _UNAUTHORIZED)
 
 
-def _refused(why: str, status: int, headers: dict[str, str] | None = None) -> Response:
+def _refused(scope: Scope, why: str, status: int, headers: dict[str, str] | None = None) -> Response:
+    """A sentence, as JSON for whoever asks the API."""
+    if scope["path"].startswith(PREFIX):
+        return json_answer({"error": why}, status=status, headers=headers)
     return PlainTextResponse(f"{why}\n", status, headers)
 
 
@@ -100,7 +105,7 @@ def _too_long(scope: Scope) -> Response | None:
     size += sum(len(name) + len(value) + 4 for name, value in scope["headers"])
     if size <= HEAD_BYTES:
         return None
-    return _refused(f"the head of the request is larger than {HEAD_BYTES} bytes", 431, {"connection": "close"})
+    return _refused(scope, f"the head of the request is larger than {HEAD_BYTES} bytes", 431, {"connection": "close"})
 
 
 def _basic(scope: Scope) -> tuple[bytes, bytes] | None:
@@ -127,7 +132,7 @@ def _has_body(scope: Scope) -> bool:
 
 async def _swallow(scope: Scope, receive: Receive) -> Response | None:
     """Read the body and drop it; an answer if it is too long or does not come."""
-    too_large = _refused(f"the body is larger than {BODY_BYTES} bytes", 413)
+    too_large = _refused(scope, f"the body is larger than {BODY_BYTES} bytes", 413)
     if any(int(length) > BODY_BYTES for length in _header(scope, b"content-length")):
         return too_large
     size = 0
@@ -140,7 +145,7 @@ async def _swallow(scope: Scope, receive: Receive) -> Response | None:
                 if not message.get("more_body"):
                     return None
     except TimeoutError:
-        return _refused("the body did not come in time", 408)
+        return _refused(scope, "the body did not come in time", 408)
     return None
 
 

@@ -15,14 +15,19 @@ from exporter.web.words import WORST_FIRST
 
 Listed: TypeAlias = tuple[SourceBoard, Pipeline]
 
-_RANK = {health: rank for rank, health in enumerate(WORST_FIRST)}
+_RANK = {health: 2 * rank for rank, health in enumerate(WORST_FIRST)}
+_RANK_OF_AN_ERROR = _RANK["failed"] + 1
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """A page of a list. ``counts`` is by health, over all that match but for the filter by health."""
+    """A page of a list.
+
+    ``counts`` is by health, and ``errors`` how many have an error, over all that match but for these two filters.
+    """
 
     rows: Sequence[Listed]
     counts: dict[Health, int]
+    errors: int
     total: int
     page: int
     page_size: int
@@ -37,14 +42,33 @@ def listing(sources: Sequence[SourceBoard], wanted: Filter, *, page: int, page_s
     """The pipelines that are wanted; upper and lower case are the same."""
     matching = list(_matching(sources, wanted.q.casefold(), wanted.source))
     counts = Counter(pipeline.health for _, pipeline in matching)
-    chosen = [row for row in matching if row[1].health == wanted.health] if wanted.health else matching
+    with_error = [row for row in matching if row[1].error is not None]
+    chosen = _chosen(matching, wanted)
     keys = sorted(
-        (_RANK[pipeline.health], pipeline.name.casefold(), board.name, pipeline.id, number)
+        (
+            _RANK[pipeline.health] if pipeline.error is None else _rank_with_error(pipeline),
+            pipeline.name.casefold(),
+            board.name,
+            pipeline.id,
+            number,
+        )
         for number, (board, pipeline) in enumerate(chosen)
     )
     start = (page - 1) * page_size
     rows = [chosen[key[-1]] for key in keys[start : start + page_size]]
-    return Listing(rows, {one: counts[one] for one in WORST_FIRST}, len(chosen), page, page_size)
+    return Listing(rows, {one: counts[one] for one in WORST_FIRST}, len(with_error), len(chosen), page, page_size)
+
+
+def _rank_with_error(pipeline: Pipeline) -> int:
+    """The place of one with an error: it wants attention next after the failed ones, whatever the health."""
+    return min(_RANK[pipeline.health], _RANK_OF_AN_ERROR)
+
+
+def _chosen(matching: Sequence[Listed], wanted: Filter) -> Sequence[Listed]:
+    chosen = [row for row in matching if row[1].health == wanted.health] if wanted.health else matching
+    if not wanted.error:
+        return chosen
+    return [row for row in chosen if (row[1].error is not None) == (wanted.error == "yes")]
 
 
 def _matching(sources: Sequence[SourceBoard], q: str, source: str) -> Iterator[Listed]:

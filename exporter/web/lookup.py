@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import ceil
 from typing import TypeVar
 
 import msgspec
@@ -20,6 +21,7 @@ REST = "rest"
 Q = TypeVar("Q", bound=msgspec.Struct)
 
 _LONGEST = 200
+_SOONEST_SECONDS = 5
 
 
 class _Rest(Convertor[str]):
@@ -50,6 +52,11 @@ def known_source(sources: Sequence[SourceBoard], name: str) -> None:
         raise HTTPException(400, f"There is no source {clipped(name, _LONGEST)!r}; configured: {names}.")
 
 
+def _later(source: SourceBoard, sentence: str) -> HTTPException:
+    """503, to be asked again when the source will have been polled again."""
+    return HTTPException(503, sentence, {"retry-after": str(max(_SOONEST_SECONDS, ceil(source.poll_interval)))})
+
+
 def find(board: Board, source: str, pipeline: str) -> tuple[SourceBoard, Pipeline]:
     """A pipeline by the names in its path; HTTPException with 404, or with 503 if its facts may not be shown."""
     found = next((each for each in board.sources() if each.name == source), None)
@@ -57,11 +64,11 @@ def find(board: Board, source: str, pipeline: str) -> tuple[SourceBoard, Pipelin
         raise HTTPException(404, f"There is no source {clipped(source, _LONGEST)!r} in the configuration.")
     if found.hidden:
         reason = found.problems.get(POLL, "no answer")
-        raise HTTPException(503, f"What is known of source {found.name!r} is too old to be shown ({reason}).")
+        raise _later(found, f"What is known of source {found.name!r} is too old to be shown ({reason}).")
     if pipeline in found.pipelines:
         return found, found.pipelines[pipeline]
     if found.up is None:
-        raise HTTPException(503, f"Source {found.name!r} has not been read yet; try again in a moment.")
+        raise _later(found, f"Source {found.name!r} has not been read yet; try again in a moment.")
     sentence = (
         f"Source {found.name!r} has no pipeline {clipped(pipeline, _LONGEST)!r}: "
         "it was deleted, is not selected by the configuration, or the identity is another one."

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from importlib.resources import files
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 import msgspec
@@ -31,7 +32,11 @@ from exporter.web.rows import common_seconds, row_of
 
 PAGE_SIZE = 100
 _TEMPLATES = ("board.html", "pipeline.html", "problem.html")
-_STATIC = {"style.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml"}
+_STATIC = {
+    "style.css": "text/css; charset=utf-8",
+    "refresh.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 _FOR_EVER = "public, max-age=31536000, immutable"  # the address has a hash of what is there
 
 _TITLES = {400: "This address asks for something that is not possible", 404: "Not found", 503: "Not available now"}
@@ -56,9 +61,13 @@ class Pages:
         ]
 
     def problem(self, request: Request, error: HTTPException) -> Response:
-        """A page that says what is wrong and leads back."""
+        """A page that says what is wrong and leads back; one of something that passes loads itself again."""
         title = _TITLES.get(error.status_code, "This did not work")
-        return self._page("problem.html", {"title": title, "sentence": error.detail}, status=error.status_code)
+        headers = dict(error.headers or {})
+        paused = request.query_params.get("refresh") == "off"
+        again = None if paused else headers.get("retry-after")
+        context = {"title": title, "sentence": error.detail, "again": again}
+        return self._page("problem.html", context, status=error.status_code, headers=headers)
 
     async def _every_pipeline(self, request: Request) -> Response:
         asked, sources = query(request.query_params.multi_items(), BoardQuery), self._board.sources()
@@ -69,7 +78,8 @@ class Pages:
             "asked": asked,
             "sources": sorted(sources, key=lambda source: source.up is not False and not source.hidden),
             "found": found,
-            "rows": await gradually(partial(row_of, seconds=seconds), found.rows),
+            "rows": await gradually(partial(row_of, seconds=seconds, alerts=self._board.alerts), found.rows),
+            "firing": self._board.firing(),
             "all_count": sum(found.counts.values()),
             "back": words.length(seconds),
         }
@@ -90,8 +100,15 @@ class Pages:
         headers = {**SAFE, "cache-control": _FOR_EVER}
         return Response(self._static[name], headers=headers, media_type=_STATIC[name])
 
-    def _page(self, template: str, context: Mapping[str, object], *, status: int = 200) -> Response:
-        return HTMLResponse(self._templates[template].render(context), status, PAGE)
+    def _page(
+        self,
+        template: str,
+        context: Mapping[str, object],
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Response:
+        return HTMLResponse(self._templates[template].render(context), status, {**headers, **PAGE})
 
 
 def _listing(sources: Sequence[SourceBoard], asked: BoardQuery) -> Listing:
@@ -123,7 +140,7 @@ def _environment(endpoints: Sequence[str], static: Mapping[str, bytes]) -> Envir
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"absolute": words.absolute, "clipped": words.clipped}
+    environment.filters |= {"absolute": words.absolute, "clipped": words.clipped, "clock": words.clock}
     environment.filters |= {"length": words.length, "rfc3339": words.rfc3339}
     environment.globals |= {
         "ago": words.ago,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from math import ceil
+from math import ceil, inf
 from typing import TypeAlias
 
 import msgspec
 
 from exporter.history import PipelineHistory
-from exporter.model import Pipeline
+from exporter.history.polls import together
+from exporter.model import Health, Pipeline
 from exporter.web.words import WORST_FIRST, length
 
 Point: TypeAlias = tuple[float, str | None]
@@ -107,9 +108,8 @@ def seconds_back(name: str, oldest_age: float) -> float:
 def health_spans(pipeline: Pipeline, history: PipelineHistory, window: Window, as_of: float) -> list[Span]:
     """The healths in a window, up to the last good poll, at which the present one is known."""
     begun = max((status.since for status in pipeline.statuses.values() if status.since is not None), default=as_of)
-    told = history.timeline.healths(window.start)
-    points: list[Point] = [*told, *_present(pipeline.health, begun, history, as_of)]
-    return _spans(points, window, as_of)
+    points = together(history.timeline.healths(window.start), history.healths)
+    return _spans(_from_its_beginning(points, pipeline.health, min(begun, as_of), history), window, as_of)
 
 
 def status_spans(
@@ -164,6 +164,15 @@ def _heights(spans: Sequence[Span], window: Window) -> bytearray:
     for column, seconds in filled.items():
         heights[column] = min(_BAR_HEIGHT, max(_LEAST_BAR, round(seconds / width * _BAR_HEIGHT)))
     return heights
+
+
+def _from_its_beginning(
+    points: Sequence[tuple[float, Health]], health: Health, begun: float, history: PipelineHistory
+) -> list[Point]:
+    """The points, the present health from when the newest status began if that is younger than all known before."""
+    *before, last = points or [(inf, health)]
+    newest = max([at for at, _ in before[-1:]] + [history.last_event_at or -inf])
+    return [*before, (begun, health) if health == last[1] and newest < begun < last[0] else last]
 
 
 def _present(value: str | None, begun: float, history: PipelineHistory, as_of: float) -> list[Point]:

@@ -13,6 +13,7 @@ from exporter.web.picture import RANGES
 Q = TypeVar("Q", bound=msgspec.Struct)
 
 AnyHealth: TypeAlias = Health | Literal[""]
+AnyError: TypeAlias = Literal["yes", "no", ""]
 
 _LONGEST_TEXT = 200
 _MOST_DIGITS = 9
@@ -21,11 +22,15 @@ PAUSED = 0
 
 
 class Filter(msgspec.Struct, frozen=True):
-    """Which pipelines are wanted: part of a name or an identity, a source, a health; empty lets all pass."""
+    """Which pipelines are wanted; what is empty lets all pass.
+
+    ``q`` is a part of the name or the identity; ``error`` tells whether there is an error now, whatever the health.
+    """
 
     q: str = ""
     source: str = ""
     health: AnyHealth = ""
+    error: AnyError = ""
 
 
 class BoardQuery(Filter, frozen=True):
@@ -111,6 +116,7 @@ _PARSERS: dict[str, Callable[[str, str], object]] = {
     "q": _text,
     "source": _text,
     "health": _one_of(HEALTHS),
+    "error": _one_of(("yes", "no")),
     "range": _one_of(("auto", *RANGES)),
     "page": _number(1, 10**_MOST_DIGITS - 1),
     "page_size": _number(1, 1000),

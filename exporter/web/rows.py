@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 from urllib.parse import quote
 
 import msgspec
+from msgspec.structs import replace
 
 from exporter.history import PipelineHistory
 from exporter.model import Pipeline
-from exporter.web.board import SourceBoard
+from exporter.web.board import FiringAlert, SourceBoard
 from exporter.web.listing import Listed
 from exporter.web.picture import Picture, Window, health_spans, seconds_back, strip
 from exporter.web.words import clipped
+
+Alerts: TypeAlias = Callable[[str, str], Sequence[FiringAlert] | None]
+"""The alerts that fire for a pipeline, by its source and identity."""
 
 _LONGEST_NAME = 120
 _LONGEST_MESSAGE = 160
@@ -28,16 +33,20 @@ class StatusView(msgspec.Struct, frozen=True):
 
 
 class ErrorView(msgspec.Struct, frozen=True):
-    """An error for people; ``over`` is when one found in the history happened."""
+    """An error for people: when it began, and whether it is ``over``, and since when, as far as that is known."""
 
     code: str
     message: str
     at: float | None = None
     over: bool = False
+    until: float | None = None
 
 
 class RowView(msgspec.Struct, frozen=True):
-    """A row: ``since`` is when the newest of the statuses began, ``now`` the control plane's time."""
+    """A row: ``since`` is when the newest of the statuses began, ``now`` the control plane's time.
+
+    ``why`` is empty if the health says it all. ``as_of`` is the time of the facts if they are not of now.
+    """
 
     name: str
     path: str
@@ -48,6 +57,9 @@ class RowView(msgspec.Struct, frozen=True):
     now: float
     picture: Picture
     error: ErrorView | None
+    why: str
+    as_of: float | None
+    alerts: int
 
 
 def history_of(board: SourceBoard, pipeline_id: str) -> PipelineHistory:
@@ -73,14 +85,27 @@ def statuses_of(board: SourceBoard, pipeline: Pipeline) -> list[StatusView]:
 
 
 def error_of(board: SourceBoard, pipeline: Pipeline, *, most: int | None = None) -> ErrorView | None:
-    """The error of the deployment now, else the last one that the history told of."""
-    failure = board.facts.failures.get(pipeline.id)
-    error = pipeline.error or (failure.error if failure else None)
+    """The error of the deployment now, else the newest that there was."""
+    found = present_error(board, pipeline) or last_failure(board, pipeline)
+    return found if found is None or most is None else replace(found, message=clipped(found.message, most))
+
+
+def present_error(board: SourceBoard, pipeline: Pipeline) -> ErrorView | None:
+    """The error of the deployment now; its beginning is that of the failure it belongs to."""
+    error, failure = pipeline.error, history_of(board, pipeline.id).failure
     if error is None:
         return None
-    message = error.message if most is None else clipped(error.message, most)
-    over = pipeline.error is None
-    return ErrorView(error.code, message, failure.at if failure and over else None, over)
+    at = failure.at if failure is not None and failure.error.code == error.code else None
+    return ErrorView(error.code, error.message, at)
+
+
+def last_failure(board: SourceBoard, pipeline: Pipeline) -> ErrorView | None:
+    """The newest failure, which lasts or is over."""
+    failure = history_of(board, pipeline.id).failure
+    if failure is None:
+        return None
+    over = pipeline.error is None or failure.until is not None
+    return ErrorView(failure.error.code, failure.error.message, failure.at, over, failure.until)
 
 
 def common_seconds(listed: Sequence[Listed], name: str) -> float:
@@ -92,10 +117,10 @@ def common_seconds(listed: Sequence[Listed], name: str) -> float:
     return seconds_back(name, max(ages, default=0.0))
 
 
-def row_of(listed: Listed, seconds: float) -> RowView:
+def row_of(listed: Listed, seconds: float, alerts: Alerts) -> RowView:
     """A row with everything in it."""
     board, pipeline = listed
-    window = Window(board.now - seconds, board.now)
+    window = Window(board.drawn_until - seconds, board.drawn_until)
     spans = health_spans(pipeline, history_of(board, pipeline.id), window, board.as_of)
     statuses = statuses_of(board, pipeline)
     return RowView(
@@ -108,4 +133,7 @@ def row_of(listed: Listed, seconds: float) -> RowView:
         now=board.now,
         picture=strip(spans, window),
         error=error_of(board, pipeline, most=_LONGEST_MESSAGE),
+        why=pipeline.why,
+        as_of=board.as_of if board.up is False else None,
+        alerts=len(alerts(board.name, pipeline.id) or ()),
     )

@@ -47,6 +47,15 @@ def absolute(at: float) -> str:
     return _utc(at).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def clock(at: float) -> str:
+    """A time of a day in UTC.
+
+    >>> clock(1767225600.25)
+    '00:00 UTC'
+    """
+    return _utc(at).strftime("%H:%M UTC")
+
+
 def rfc3339(at: float, *, micro: bool = False) -> str:
     """A time in UTC as programs read it: to the millisecond, as HTML wants it, or to the microsecond.
 

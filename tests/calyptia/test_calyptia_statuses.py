@@ -87,6 +87,25 @@ async def test_the_counters_are_the_journal_s(world: World, clock: Clock, readin
     }
 
 
+async def test_a_failure_between_two_polls_is_kept_with_what_kubernetes_said(
+    world: World, clock: Clock, reading: Reading
+) -> None:
+    """No poll saw it; the history tells from when until when it lasted, and why."""
+    world.add_core_instance("prod")
+    pipeline = world.add_pipeline("orders")
+    await reading.run()
+    times = []
+    for status, events in (("FAILED", [NO_IMAGE]), ("STARTING", None), ("STARTED", None)):
+        times.append(clock.tick(5))
+        world.report(pipeline, status, events)
+    await reading.run()
+    failure = reading.facts.failures[pipeline]
+    assert (failure.error.code, failure.at, failure.until) == ("FAILED", *map(pytest.approx, times[:2]))
+    assert failure.error.message == "ImagePullBackOff: Back-off pulling image"
+    await reading.run()
+    assert reading.facts.failures[pipeline] == failure
+
+
 async def test_rows_of_one_time_keep_the_server_s_order(world: World, reading: Reading) -> None:
     """Reports within one moment are a sequence, whatever their ids are."""
     world.add_core_instance("prod")

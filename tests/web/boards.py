@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -66,7 +66,8 @@ class FakeBoard:
 
     def __init__(self, *sources: SourceBoard, config: Config | None = None) -> None:
         self.shown = list(sources)
-        self.firing: Sequence[FiringAlert] | None = None
+        self.about: Sequence[FiringAlert] | None = None
+        self.counted: Mapping[str, int] | None = None
         self.lines: Sequence[LogLine] | None = None
         self.in_use = config or Config(sources=())
 
@@ -74,7 +75,10 @@ class FakeBoard:
         return self.shown
 
     def alerts(self, source: str, pipeline_id: str) -> Sequence[FiringAlert] | None:
-        return self.firing
+        return self.about
+
+    def firing(self) -> Mapping[str, int] | None:
+        return self.counted
 
     def log_errors(self, source: str, pipeline_id: str) -> Sequence[LogLine] | None:
         return self.lines
@@ -97,17 +101,17 @@ def pipeline(name: str = "orders", *, id: str = "", health: str = "healthy", **m
     return Pipeline(id or f"id-{name}", name, health=health, **given)  # type: ignore[arg-type]
 
 
-def source(*pipelines: Pipeline, name: str = "prod", **how: Any) -> SourceBoard:
+def source(*pipelines: Pipeline, name: str = "prod", ago: float = 1, **how: Any) -> SourceBoard:
     """A source that was read a second ago."""
     facts = SourceFacts(name, kind="feldera", dimensions=DIMENSIONS)
-    facts.apply(Snapshot(NOW - 1, pipelines))
-    given = {"up": True, "hidden": False, "problems": {}, "age": 1.0, "poll_interval": 15.0, **how}
+    facts.apply(Snapshot(NOW - ago, pipelines))
+    given = {"up": True, "hidden": False, "problems": {}, "age": ago, "poll_interval": 15.0, **how}
     return SourceBoard(facts, **given)
 
 
-def down(*pipelines: Pipeline, hidden: bool = False, reason: str = "connection") -> SourceBoard:
+def down(*pipelines: Pipeline, hidden: bool = False, reason: str = "connection", **how: Any) -> SourceBoard:
     """A source that cannot be read any more."""
-    return source(*pipelines, up=False, hidden=hidden, problems={"poll": reason}, age=200.0)
+    return source(*pipelines, up=False, hidden=hidden, problems={"poll": reason}, age=200.0, **how)
 
 
 def past(board: SourceBoard, pipeline_id: str, *events: Event) -> PipelineHistory:
@@ -127,7 +131,7 @@ def full(text: str) -> FakeBoard:
     shown.facts.apply(TraceRead(text, session, (TraceRecord("r", NOW, NOW, "output", text[:50], "ok"),)))
     shown.facts.platform = shown.facts.platform.__class__(services=(Service(text, healthy=False),))
     board = FakeBoard(shown)
-    board.firing = [FiringAlert("PipelineDeploymentError", "critical", NOW - 60, text)]
+    board.about = [FiringAlert("PipelineDeploymentError", "critical", NOW - 60, text)]
     board.lines = [LogLine(text, NOW - 61), LogLine("thread panicked", None)]
     return board
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import shutil
 import sys
@@ -49,6 +50,30 @@ FAULTS = """() => {
   return faults;
 }"""
 """Text that is hard to read (WCAG 2 AA asks for a contrast of 4.5), and a page that is wider than the window."""
+
+
+SMALL = """() => [...document.querySelectorAll('a, button, select, input')]
+  .filter((element) => element.checkVisibility() && !element.matches('.skip, dd a'))
+  .filter((element) => element.getBoundingClientRect().height < 24)
+  .map((element) => element.outerHTML)"""
+"""What is hard to hit with a finger (WCAG 2.2 asks for 24 pixels, but for links within a sentence)."""
+
+COLOURS = """async (picture) => {
+  const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${picture}`)).blob());
+  const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+  canvas.drawImage(image, 0, 0);
+  const data = new Uint32Array(canvas.getImageData(0, 0, image.width, image.height).data.buffer);
+  return {width: image.width, height: image.height, colours: new Set(data).size};
+}"""
+"""The size of a picture, and how many colours there are in it: a blank page has one."""
+
+
+async def photograph(browser: Browser, page: Page, path: Path) -> dict[str, int]:
+    """A picture of what a window shows, in a file; its width, height and number of colours."""
+    picture = base64.b64encode(await page.screenshot(path=path)).decode()
+    async with window(browser) as (blank, _):
+        found: dict[str, int] = await blank.evaluate(COLOURS, picture)
+    return found
 
 
 @contextlib.asynccontextmanager

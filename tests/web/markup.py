@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
+OURS = r"/static/refresh\.js\?v=[0-9a-f]{16}"
 _EMPTY = {"meta", "link", "input", "br", "img"}
 _OPTIONAL = {"option"}
 
@@ -39,6 +41,13 @@ class Page(HTMLParser):
     def tags(self) -> set[str]:
         """The names of all elements."""
         return {tag for tag, _ in self.elements}
+
+    @property
+    def foreign(self) -> list[str]:
+        """Scripts and images that are not ours: ours is one file, and has nothing in it on the page."""
+        sources = [attributes.get("src") for tag, attributes in self.elements if tag == "script"]
+        strange = [str(source) for source in sources if not re.fullmatch(OURS, source or "")]
+        return strange + self.of("script") + ["img"] * ("img" in self.tags)
 
     @property
     def text(self) -> str:

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+import bcrypt
+import httpx
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from exporter.model import Checks, DeploymentError, FailureRead
+from exporter.model import Checks, DeploymentError, FailureRead, Snapshot
+from exporter.web.guard import Guard
 from exporter.web.query import EventsQuery, ListQuery
-from tests.web.boards import HOSTILE, NOW, FakeBoard, client, down, event, full, get, past, pipeline, source
+from exporter.web.watched import WatchedConfig
+from tests.web.boards import (
+    HOSTILE,
+    NOW,
+    FakeBoard,
+    application,
+    client,
+    down,
+    event,
+    full,
+    get,
+    past,
+    pipeline,
+    source,
+)
 
 DESCRIPTION = yaml.safe_load(files("exporter.web").joinpath("openapi.yaml").read_text(encoding="utf-8"))
 LIST = "/api/v1/pipelines"
+HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
 EVENTS = "/api/v1/pipelines/prod/id-orders/events"
 
 
@@ -57,22 +76,24 @@ async def test_a_pipeline() -> None:
     """Everything that is known of it now."""
     error = DeploymentError("RuntimeError.OutOfMemory", "killed")
     more = {"checks": Checks(3, 2, 1), "replicas": 1, "platform_version": "0.369.0"}
-    shown = source(pipeline(health="failed", error=error, **more))
-    shown.facts.apply(FailureRead("id-orders", NOW - 60, DeploymentError("RuntimeError.WorkerPanic", "oops")))
-    past(shown, "id-orders", event(1, 10, "Running"))
+    shown = source(pipeline(health="failed", error=error, why="the deployment failed", **more))
+    past(shown, "id-orders", event(1, 10, "Running", error=True))
     (found,) = (await answer(FakeBoard(shown), LIST, "PipelineList"))["pipelines"]
+    at = "2027-01-15T07:59:50.000Z"
+    failure = {"code": "RuntimeError.OutOfMemory", "message": "killed", "at": at, "until": None}
     assert found == {
         "source": "prod",
         "kind": "feldera",
         "pipeline": "id-orders",
         "pipeline_name": "orders",
         "health": "failed",
+        "why": "the deployment failed",
         "statuses": {
             "resources": {"status": "Provisioned", "since": "2027-01-15T06:00:00.000Z", "desired": None},
             "runtime": {"status": "Running", "since": "2027-01-15T07:00:00.000Z", "desired": "Running"},
         },
-        "error": {"code": "RuntimeError.OutOfMemory", "message": "killed", "at": None},
-        "last_failure": {"code": "RuntimeError.WorkerPanic", "message": "oops", "at": "2027-01-15T07:59:00.000Z"},
+        "error": failure,
+        "last_failure": failure,
         "platform_version": "0.369.0",
         "created_at": "2027-01-14T08:00:00.000Z",
         "last_event_at": "2027-01-15T07:59:50.000Z",
@@ -80,6 +101,66 @@ async def test_a_pipeline() -> None:
         "checks": {"total": 3, "ok": 2, "running": 1},
         "connector_errors": None,
     }
+
+
+async def test_the_newest_failure_when_it_is_over() -> None:
+    """Whichever way it was seen: an older one that only the history told of does not hide what a poll saw."""
+    shown = source(pipeline())
+    shown.facts.apply(FailureRead("id-orders", NOW - 7200, DeploymentError("Old", "two hours ago"), NOW - 7100))
+    failed = pipeline(health="failed", error=DeploymentError("New", "a minute ago"))
+    for as_of, one in ((NOW - 60, failed), (NOW - 30, pipeline())):
+        shown.facts.apply(Snapshot(as_of, (one,)))
+    (found,) = (await answer(FakeBoard(shown), LIST, "PipelineList"))["pipelines"]
+    assert (found["error"], found["why"]) == (None, None)
+    assert found["last_failure"] == {
+        "code": "New",
+        "message": "a minute ago",
+        "at": "2027-01-15T07:59:00.000Z",
+        "until": "2027-01-15T07:59:30.000Z",
+    }
+
+
+async def test_an_error_of_a_healthy_pipeline_can_be_asked_for() -> None:
+    """A configuration that cannot be rendered leaves the old one running."""
+    broken = pipeline("edge", error=DeploymentError("RENDER_ERROR"))
+    board = FakeBoard(source(pipeline("a"), broken, pipeline("z", health="unhealthy")))
+    every, asked = [await answer(board, f"{LIST}{query}", "PipelineList") for query in ("", "?error=yes")]
+    assert [one["pipeline_name"] for one in every["pipelines"]] == ["edge", "z", "a"]
+    assert [one["pipeline_name"] for one in asked["pipelines"]] == ["edge"]
+    assert (every["errors"], asked["errors"], asked["total"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "refusing", [{"basic_auth_users": {"a": HASH}}, {"rate_limit": {"interval": "1h", "burst": 1}}]
+)
+async def test_who_is_not_let_in_is_told_so_in_json(refusing: dict[str, Any], tmp_path: Path) -> None:
+    """401 and 429 as described, with what their headers say; elsewhere they are text."""
+    file = tmp_path / "web.yml"
+    file.write_text(yaml.safe_dump(refusing))
+    guarded = Guard(await application(FakeBoard(source(pipeline()))), WatchedConfig(file))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://exporter") as browser:
+        _, refused, page = await browser.get("/"), await browser.get(LIST), await browser.get("/")
+    described = DESCRIPTION["paths"][LIST]["get"]["responses"][str(refused.status_code)]["$ref"].rpartition("/")[2]
+    check("Error", refused.json())
+    assert set(DESCRIPTION["components"]["responses"][described]["headers"]) <= {
+        header.title().replace("Www", "WWW") for header in refused.headers
+    }
+    assert refused.headers["content-type"] == "application/json"
+    assert page.headers["content-type"].startswith("text/plain")
+
+
+async def test_other_methods_are_refused_in_json() -> None:
+    """As everything else that cannot be done."""
+    async with await client(FakeBoard()) as browser:
+        refused = await browser.post(LIST)
+    assert (refused.status_code, sorted(refused.headers["allow"].split(", "))) == (405, ["GET", "HEAD"])
+    check("Error", refused.json())
+
+
+async def test_what_passes_says_when_to_ask_again() -> None:
+    """503 has the interval at which the source is tried."""
+    response = await get(FakeBoard(down(pipeline(), hidden=True)), EVENTS)
+    assert (response.status_code, response.headers["retry-after"]) == (503, "15")
 
 
 async def test_filters_and_pages() -> None:
@@ -172,7 +253,11 @@ def quoted(text: str) -> str:
         (f"{LIST}?page_size=1001", 400, "page_size must be a whole number from 1 to 1000."),
         (f"{LIST}?health=nonsense", 400, "health=nonsense is not possible; choose from"),
         (f"{LIST}?source=none", 400, "There is no source 'none'; configured: prod, old."),
-        (f"{LIST}?limit=1", 400, "There is no parameter 'limit' here; known: q, source, health, page, page_size."),
+        (
+            f"{LIST}?limit=1",
+            400,
+            "There is no parameter 'limit' here; known: q, source, health, error, page, page_size.",
+        ),
         (f"{LIST}?page=1&page=2", 400, "The parameter page is given twice; give it once."),
         (f"{EVENTS}?limit=10001", 400, "limit must be a whole number from 1 to 10000."),
         (f"{EVENTS}?limit=-1", 400, "limit must be a whole number from 1 to 10000."),

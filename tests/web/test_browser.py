@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from playwright.async_api import expect
 
+from exporter.model import DeploymentError
+from exporter.web.board import FiringAlert
 from tests.e2e.harness import serving
-from tests.web.boards import HOSTILE, application, full
-from tests.web.browser import FAULTS, chromium, demo, wait_for, window
+from tests.web.boards import HOSTILE, NOW, FakeBoard, application, down, event, full, past, pipeline, source
+from tests.web.browser import FAULTS, SMALL, chromium, demo, photograph, wait_for, window
 
 Scheme = Literal["light", "dark"]
 LOOKS: tuple[tuple[Scheme, int], ...] = (("light", 1280), ("dark", 1280), ("light", 360), ("dark", 320))
@@ -74,7 +77,7 @@ async def test_hostile_text_does_nothing(tool: Callable[[str], str]) -> None:
         window(browser, width=360) as (page, complaints),
     ):
         await page.goto(address)
-        links = await page.locator("tbody a").evaluate_all("all => all.map((a) => a.href)")
+        links = await page.locator("tbody th a:first-child").evaluate_all("all => all.map((a) => a.href)")
         assert len(links) == len(HOSTILE)
         assert await page.evaluate(FAULTS) == []
         for link in links:
@@ -82,6 +85,118 @@ async def test_hostile_text_does_nothing(tool: Callable[[str], str]) -> None:
             await expect(page.get_by_role("heading", level=2).first).to_have_text("Firing alerts")
             assert await page.evaluate(FAULTS) == []
         assert complaints == []
+
+
+async def test_a_page_loads_itself_without_disturbing_whoever_uses_it(tool: Callable[[str], str]) -> None:
+    """What is typed, focused or scrolled to stays; what is said to be of now is, or is said to be old."""
+    board = FakeBoard(source(*(pipeline(f"p{number:02}") for number in range(30))))
+    async with chromium(tool("chromium")) as browser, window(browser) as (page, complaints):
+        async with serving(await application(board)) as address:
+            await page.clock.install()
+            await page.goto(f"{address}/?refresh=10")
+            links = page.get_by_role("row").get_by_role("link")
+            await expect(links).to_have_count(30)
+            await page.get_by_role("link", name="p29").focus()
+            place = await page.evaluate("scrollY")
+            board.shown = [source(*(pipeline(f"p{number:02}") for number in range(31)))]
+            await page.clock.run_for(11_000)
+            await expect(links).to_have_count(31)
+            await expect(page.get_by_role("link", name="p29")).to_be_focused()
+            assert await page.evaluate("scrollY") == place > 0
+            await page.get_by_role("searchbox").press_sequentially("ord")
+            board.shown = [source(pipeline())]
+            await page.clock.run_for(11_000)
+            await expect(page.get_by_text("Not loaded again while")).to_be_visible()
+            await expect(page.get_by_role("searchbox")).to_be_focused()
+            await expect(links).to_have_count(31)
+            await page.get_by_role("heading", level=1).click()
+            await page.clock.run_for(11_000)
+            await expect(links).to_have_count(1)
+            await expect(page.get_by_role("searchbox")).to_have_value("ord")
+            await expect(page.get_by_text("Not loaded again while")).to_be_hidden()
+            assert complaints == []
+        await page.clock.run_for(11_000)
+        await expect(page.get_by_role("alert")).to_have_text("The exporter does not answer: what is shown here is old.")
+        await expect(links).to_have_count(1)
+
+
+async def test_without_script_the_browser_loads_a_page_again(tool: Callable[[str], str]) -> None:
+    """Nothing but the courtesy of the script is lost."""
+    board = FakeBoard(source(pipeline("one")))
+    async with serving(await application(board)) as address, chromium(tool("chromium")) as browser:
+        page = await browser.new_page(java_script_enabled=False)
+        await page.goto(f"{address}/?refresh=5")
+        board.shown = [source(pipeline("two"))]
+        await expect(page.get_by_role("link", name="two")).to_be_visible(timeout=30_000)
+
+
+async def test_the_script_stops_when_the_page_is_another_one(tool: Callable[[str], str]) -> None:
+    """A pipeline that is gone, and one that comes back: the page is loaded as a whole, and looks again by itself."""
+    board = FakeBoard(source(pipeline()))
+    async with (
+        serving(await application(board)) as address,
+        chromium(tool("chromium")) as browser,
+        window(browser) as (page, _),
+    ):
+        await page.clock.install()
+        await page.goto(f"{address}/pipelines/prod/id-orders?refresh=5")
+        board.shown = [down(pipeline(), hidden=True, poll_interval=1)]
+        await page.clock.run_for(6_000)
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Not available now")
+        board.shown = [source(pipeline())]
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("orders", timeout=30_000)
+
+
+async def test_on_a_phone(tool: Callable[[str], str]) -> None:
+    """What can be touched is large enough, no word is broken, and fifty events are no endless page."""
+    error = DeploymentError("RuntimeError.WorkerPanic", "the worker panicked")
+    shown = source(pipeline(health="failed", error=error, why="the deployment failed: RuntimeError.WorkerPanic"))
+    past(shown, "id-orders", *(event(i, 4000 - 60 * i, ("Running", "Unavailable")[i % 2]) for i in range(60)))
+    board = FakeBoard(shown)
+    board.about = [FiringAlert("PipelineDeploymentError", "critical", NOW - 60, "text", "https://example.com/a.md")]
+    async with (
+        serving(await application(board)) as address,
+        chromium(tool("chromium")) as browser,
+        window(browser, width=360) as (page, complaints),
+    ):
+        for path in ("/", "/pipelines/prod/id-orders"):
+            await page.goto(address + path)
+            assert await page.evaluate(SMALL) == []
+            assert await page.evaluate(FAULTS) == []
+            code = page.locator(".code").first
+            assert await code.evaluate("element => element.getClientRects().length") == 1
+        assert await page.evaluate("document.documentElement.scrollHeight") < 6000
+        assert await page.get_by_text("now", exact=True).evaluate("e => e.getBoundingClientRect().height") < 24
+        assert complaints == []
+
+
+async def test_the_chosen_filter_shows_in_forced_colours(tool: Callable[[str], str]) -> None:
+    """Whoever reads with colours of their own sees which filter is on."""
+    async with (
+        serving(await application(FakeBoard(source(pipeline())))) as address,
+        chromium(tool("chromium")) as browser,
+        window(browser) as (page, _),
+    ):
+        await page.emulate_media(forced_colors="active")
+        await page.goto(f"{address}/?health=healthy")
+        marks = await page.locator(".counts a").evaluate_all("all => all.map((a) => getComputedStyle(a).outlineStyle)")
+        assert (marks.count("solid"), marks[5]) == (1, "solid")
+
+
+async def test_a_picture_of_each_page(tool: Callable[[str], str], tmp_path: Path) -> None:
+    """What is taken for the documentation is a picture of something: of its size, and not blank."""
+    async with (
+        serving(await application(full("orders"))) as address,
+        chromium(tool("chromium")) as browser,
+        window(browser, height=880) as (page, _),
+    ):
+        for name, path in {"board": "/", "pipeline": "/pipelines/prod/orders"}.items():
+            await page.goto(address + path)
+            found = await photograph(browser, page, tmp_path / f"{name}.png")
+            assert (found["width"], found["height"]) == (1280, 880)
+            assert found["colours"] > 20
+        await page.set_content("<p hidden>nothing</p>")
+        assert (await photograph(browser, page, tmp_path / "blank.png"))["colours"] == 1
 
 
 async def test_the_check_of_contrast_and_width_can_fail(tool: Callable[[str], str]) -> None:

@@ -11,6 +11,7 @@ from tests.web.boards import FakeBoard, client, pipeline, source
 from tests.web.markup import Page
 
 PAGES = ["/", "/pipelines/prod/id-orders", "/pipelines/prod/none", "/?page=0", "/nothing"]
+TYPES = ("text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml")
 OTHERS = ["/config", "/api/v1/pipelines", "/api/v1/pipelines/prod/id-orders/events", "/api/v1/nothing"]
 
 
@@ -22,17 +23,25 @@ async def answer(method: str, path: str) -> httpx.Response:
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_pages_are_locked_down(path: str) -> None:
-    """No script, no frame, no other host, nothing kept, also on pages that say what went wrong."""
+    """Scripts from our files alone, no frame, no other host, nothing kept; also on pages that say what went wrong."""
     headers = (await answer("GET", path)).headers
     assert headers["content-security-policy"] == (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["x-frame-options"] == "DENY"
     assert headers["cache-control"] == "no-store"
     assert headers["content-type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", [*OTHERS, "/metrics", "/-/healthy", "/api/v1/openapi.yaml", "/static/style.css"])
+async def test_nothing_but_our_file_is_a_script(path: str) -> None:
+    """What carries words of others cannot be had as a script: it says that it is none, and is taken at its word."""
+    headers = (await answer("GET", path)).headers
+    assert "script" not in headers["content-type"]
+    assert path.startswith(("/metrics", "/-/")) or headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("path", OTHERS)
@@ -66,12 +75,12 @@ async def test_files_are_named_by_what_is_in_them() -> None:
     """A browser keeps them for ever and never has an old one, because the address changes with the content."""
     async with await client(FakeBoard()) as browser:
         page = Page((await browser.get("/")).text)
-        for link in page.attributes("link", "href"):
+        for link in (*page.attributes("link", "href"), *page.attributes("script", "src")):
             assert re.fullmatch(r"/static/[\w.]+\?v=[0-9a-f]{16}", link)
             found = await browser.get(link)
             assert found.status_code == 200
             assert found.headers["cache-control"] == "public, max-age=31536000, immutable"
-            assert found.headers["content-type"] in ("text/css; charset=utf-8", "image/svg+xml")
+            assert found.headers["content-type"] in TYPES
 
 
 @pytest.mark.parametrize("path", ["/static/", "/static/none.css", "/static/..%2fapp.py", "/static/../app.py"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.model import HEALTHS
+from exporter.model import HEALTHS, DeploymentError
 from exporter.web.listing import Listing, listing
 from exporter.web.query import Filter
 from exporter.web.words import WORST_FIRST
@@ -56,6 +56,25 @@ def test_counts_leave_out_the_filter_by_health() -> None:
     found = asked(Filter(q="orders", health="idle"))
     expected = {"failed": 0, "unhealthy": 1, "unknown": 0, "transitioning": 0, "healthy": 1, "idle": 1}
     assert (found.counts, found.total) == (expected, 1)
+
+
+BROKEN = DeploymentError("RENDER_ERROR", "template: line 3")
+MIXED = source(
+    pipeline("a", health="healthy"),
+    pipeline("b", health="unhealthy"),
+    pipeline("c", health="failed", error=BROKEN),
+    pipeline("d", health="failed"),
+    pipeline("e", health="healthy", error=BROKEN),
+)
+
+
+def test_an_error_wants_attention_whatever_the_health() -> None:
+    """It stands right behind what failed, is counted, and can be asked for."""
+    every = listing([MIXED], Filter(), page=1, page_size=10)
+    assert (names(every), every.errors) == (["id-c", "id-d", "id-e", "id-b", "id-a"], 2)
+    assert names(listing([MIXED], Filter(error="yes"), page=1, page_size=10)) == ["id-c", "id-e"]
+    assert names(listing([MIXED], Filter(error="no", health="healthy"), page=1, page_size=10)) == ["id-a"]
+    assert listing([MIXED], Filter(error="no"), page=1, page_size=10).errors == 2
 
 
 def test_pages() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator
 from urllib.parse import quote
@@ -18,6 +19,14 @@ SPARSE = """
 sources:
   - {{name: prod, type: feldera, url: "{url}", poll_interval: 200ms}}
 metrics: {{status_series: sparse, exclude: ['pipeline_.*']}}
+stale_after: {stale_after}
+"""
+ALERTING = """
+sources:
+  - {{name: prod, type: feldera, url: "{url}", poll_interval: 200ms}}
+alerting:
+  alertmanagers: [{{url: 'http://127.0.0.1:1'}}]
+  runbooks_url: https://example.com/runbooks
 stale_after: {stale_after}
 """
 
@@ -48,6 +57,33 @@ async def test_a_failure_shows_with_its_reason() -> None:
         assert "status_series: sparse" in config
 
 
+async def test_a_failure_that_a_poll_saw_is_told_when_it_is_over() -> None:
+    """Who is called and comes late reads why, and since when it is over; the API tells the times of the events."""
+    world = immediate_world()
+    async with serving(app_of(world)) as url, exporting(url, config=SPARSE) as exporter:
+        await until(exporter, "/", "● healthy orders prod")
+        world.fail("orders", "RuntimeError.WorkerPanic", "boom")
+        await until(exporter, "/", "✖ failed orders prod")
+        world.start("orders")
+        await until(exporter, "/", "RuntimeError.WorkerPanic over", no_more="failed orders")
+        failure = (await exporter.get("/api/v1/pipelines")).json()["pipelines"][0]["last_failure"]
+    assert (failure["code"], failure["message"]) == ("RuntimeError.WorkerPanic", "boom")
+    assert failure["at"] < failure["until"]
+
+
+async def test_alerts_that_fire_show() -> None:
+    """How many, at which pipeline, and what to do about it; the alert that always fires is not counted."""
+    world = immediate_world()
+    async with serving(app_of(world)) as url, exporting(url, config=ALERTING) as exporter:
+        await until(exporter, "/", "No alert fires.")
+        world.fail("orders", "RuntimeError.WorkerPanic", "boom")
+        page = await until(exporter, "/", "Alerts fire: PipelineDeploymentError 1 .")
+        assert "▲ 1 alert" in page.of("a")
+        (path,) = {link for link in page.attributes("a", "href") if link.endswith("#alerts")}
+        one = await until(exporter, path, "Firing alerts PipelineDeploymentError critical")
+        assert "https://example.com/runbooks/PipelineDeploymentError.md" in one.attributes("a", "href")
+
+
 @contextlib.asynccontextmanager
 async def orphaned(*, stale_after: str) -> AsyncIterator[tuple[Exporter, str]]:
     """An exporter whose control plane has gone, and the path of the pipeline that was there."""
@@ -64,7 +100,7 @@ async def test_the_last_facts_of_a_control_plane_that_is_gone_are_marked() -> No
     """They are of then, on every page, with the reason."""
     async with orphaned(stale_after="1m") as (exporter, path):
         page = await until(exporter, "/", "cannot be read: connection")
-        assert "● healthy orders prod" in page.text
+        assert re.search(r"● healthy as of \d\d:\d\d UTC orders prod", page.text)
         one = await until(exporter, path, "The source cannot be read: connection")
         assert "This is as of" in one.text
 

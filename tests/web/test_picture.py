@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from exporter.history import PipelineHistory
-from exporter.model import Status
+from exporter.model import Snapshot, Status
 from exporter.web.picture import COLUMNS, RANGES, Span, Window, health_spans, lanes, seconds_back, status_spans, strip
 from tests.web.boards import NOW, event, past, pipeline, source
 
@@ -19,7 +20,7 @@ def spans(ago: float, *events: tuple[float, str | None], health: str = "healthy"
     """Healths of a pipeline with a history, polled ``ago`` seconds ago; events are given by age and status."""
     one = pipeline(health=health)
     told = [event(number, age, runtime) for number, (age, runtime) in enumerate(events, start=1)]
-    history = past(source(one), one.id, *told)
+    history = past(source(one, ago=ago), one.id, *told)
     return health_spans(one, history, window, NOW - ago)
 
 
@@ -30,7 +31,6 @@ def test_each_health_lasts_to_the_next_and_the_last_to_the_poll() -> None:
         Span(NOW - 3600, NOW - 1800, "healthy"),
         Span(NOW - 1800, NOW - 1500, "unhealthy"),
         Span(NOW - 1500, NOW - 60, "healthy"),
-        Span(NOW - 60, NOW - 60, "healthy"),
     ]
 
 
@@ -40,6 +40,20 @@ def test_the_present_counts_from_its_beginning_when_no_event_tells_of_it() -> No
     empty = PipelineHistory(counts_from=None, initial=None)
     assert health_spans(one, empty, HOUR, NOW - 5) == [Span(NOW - 600, NOW - 5, "transitioning")]
     assert status_spans(one, empty, (1, "runtime"), HOUR, NOW - 5) == [Span(NOW - 600, NOW - 5, "Paused")]
+
+
+def test_a_status_older_than_what_is_known_says_nothing_about_the_health() -> None:
+    """A core instance was lost and is back: the status, which lasted all the time, does not hide it."""
+    one = pipeline(statuses={"runtime": Status("Running", NOW - 3000)})
+    shown = source(msgspec.structs.replace(one, health="unhealthy"), ago=900)
+    for ago, health in ((600, "healthy"), (300, "unhealthy"), (5, "unhealthy")):
+        shown.facts.apply(Snapshot(NOW - ago, (msgspec.structs.replace(one, health=health),)))
+    history = shown.facts.history.pipelines[one.id]
+    assert health_spans(shown.facts.pipelines[one.id], history, HOUR, NOW - 5) == [
+        Span(NOW - 900, NOW - 600, "unhealthy"),
+        Span(NOW - 600, NOW - 300, "healthy"),
+        Span(NOW - 300, NOW - 5, "unhealthy"),
+    ]
 
 
 def test_an_event_younger_than_the_poll_is_newer_than_what_the_poll_said() -> None:

@@ -11,8 +11,16 @@ from exporter.web.query import BoardQuery, EventsQuery, ListQuery, PipelineQuery
 
 def test_everything_given() -> None:
     """Each parameter becomes a value of its type."""
-    items = [("q", "Ord"), ("source", "prod"), ("health", "failed"), ("range", "1h"), ("page", "2"), ("refresh", "60")]
-    assert parse(items, BoardQuery) == BoardQuery("Ord", "prod", "failed", "1h", 2, 60)
+    items = [
+        ("q", "Ord"),
+        ("source", "prod"),
+        ("health", "failed"),
+        ("error", "yes"),
+        ("range", "1h"),
+        ("page", "2"),
+        ("refresh", "60"),
+    ]
+    assert parse(items, BoardQuery) == BoardQuery("Ord", "prod", "failed", "yes", "1h", 2, 60)
 
 
 def test_left_out_or_empty_is_the_default() -> None:
@@ -36,7 +44,8 @@ def test_left_out_or_empty_is_the_default() -> None:
             "health=nonsense is not possible; choose from healthy, transitioning, unhealthy, failed, idle, unknown.",
         ),
         ("q", "x" * 201, "q is longer than 200 characters; shorten it."),
-        ("helth", "failed", "There is no parameter 'helth' here; known: q, source, health, page, page_size."),
+        ("helth", "failed", "There is no parameter 'helth' here; known: q, source, health, error, page, page_size."),
+        ("error", "maybe", "error=maybe is not possible; choose from yes, no."),
     ],
 )
 def test_what_is_wrong_is_a_sentence(name: str, text: str, sentence: str) -> None:

@@ -9,12 +9,13 @@ from functools import partial
 import msgspec
 
 from exporter.errors import BadResponse, NotFound
-from exporter.model import Event, HistoryRead
+from exporter.model import Event, FailureRead, HistoryRead
 from exporter.sources.base import Run
 from exporter.sources.calyptia import translate
 from exporter.sources.calyptia.config import CalyptiaConfig
 from exporter.sources.calyptia.paging import link_page, read_pages
 from exporter.sources.calyptia.wire import StatusRow
+from exporter.sources.episodes import newest_episode
 from exporter.sources.gently import read_gently
 from exporter.sources.http import ApiClient
 
@@ -130,3 +131,6 @@ class HistoryReader:
         newest = events[-1] if events else seen.newest
         self._seen[key] = Seen(tuple(dict.fromkeys(ids))[:_IDS_REMEMBERED], newest)
         run.deliver(HistoryRead(key, tuple(events), complete=not met))
+        before = () if seen.newest is None else (seen.newest,)
+        if failure := newest_episode((*before, *events)):
+            run.deliver(FailureRead(key, failure.began.at, translate.failure_of(failure.began), failure.until))

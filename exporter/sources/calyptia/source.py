@@ -44,7 +44,7 @@ class Placed(msgspec.Struct, frozen=True):
     """A pipeline and what the last ping of its core instance said: its health depends on both."""
 
     row: Row
-    instance_status: str | None
+    instance: CoreInstance
 
 
 class CalyptiaSource:
@@ -115,7 +115,7 @@ class CalyptiaSource:
 
     def _placed(self, found: Iterable[tuple[CoreInstance, list[Page[Row]]]]) -> dict[str, Placed]:
         return {
-            row.id: Placed(row, instance.status)
+            row.id: Placed(row, instance)
             for instance, pages in found
             for page in pages
             for row in page.items
@@ -155,7 +155,7 @@ class CalyptiaSource:
         )
 
     def _pipeline(self, found: Placed) -> Pipeline:
-        pipeline = translate.pipeline(found.row, found.instance_status)
+        pipeline = translate.pipeline(found.row, found.instance)
         for dimension, status in pipeline.statuses.items():
             if status.value not in translate.KNOWN:
                 self._observer.unknown_status(dimension)

@@ -48,24 +48,28 @@ _HEALTH: dict[str, Health] = {
 _FOREIGN = re.compile(r"[^A-Z_]")
 _LONGEST_MESSAGE = 8192
 _LONGEST_NOTE = 1024
+_LONGEST_NAME = 120
 _MOST_NOTES = 20
 _TICK_SECONDS = 1e-6
 
 
-def pipeline(row: Row, instance_status: str | None) -> Pipeline:
-    """The facts of a row of the list, on a core instance whose last ping said ``instance_status``."""
+def pipeline(row: Row, instance: CoreInstance) -> Pipeline:
+    """The facts of a row of the list, on its core instance."""
     status = status_text(row.status.status if row.status else None)
+    error = deployment_error(row, status)
+    read = health(status, instance.status, waits_for_checks=bool(row.wait_for_checks_before_deploying))
     return Pipeline(
         id=row.id,
         name=row.name,
         statuses={} if status is None else {DEPLOYMENT: Status(status)},
-        health=health(status, instance_status, waits_for_checks=bool(row.wait_for_checks_before_deploying)),
+        health=read,
         platform_version=image_tag(row.image),
         created_at=parse_time(row.created_at),
-        error=deployment_error(row, status),
+        error=error,
         replicas=counted(row.replicas_count),
         checks=_checks(row),
         config_changed_at=_newest_config(row),
+        why=why(row, status, instance, read),
     )
 
 
@@ -88,6 +92,20 @@ def health(status: str | None, instance_status: str | None, *, waits_for_checks:
     return _HEALTH.get(status or "", "unknown")
 
 
+def why(row: Row, status: str | None, instance: CoreInstance, read: Health) -> str:
+    """Why a pipeline whose health was ``read`` so is not as it should be, in a few words; empty if there is nothing."""
+    if read == "unknown":
+        return "the control plane tells no status" if status is None else f"its status {status} is not known here"
+    if status == "FAILED":
+        return "the deployment failed: FAILED"
+    if status == "CHECKS_FAILED":
+        return f"its checks failed: {row.checks_ok or 0} of {row.checks_total or 0} passed"
+    if read == "unhealthy":
+        name, said = instance.name[:_LONGEST_NAME], label_text(instance.status or "")
+        return f"its core instance {name} is not running ({said})"
+    return "its configuration cannot be rendered (RENDER_ERROR)" if row.error else ""
+
+
 def deployment_error(row: Row, status: str | None) -> DeploymentError | None:
     """Why the pipeline is not what it should be: the deployment failed, its checks keep it back, or its config."""
     if status == "FAILED":
@@ -97,6 +115,12 @@ def deployment_error(row: Row, status: str | None) -> DeploymentError | None:
     if row.error:
         return DeploymentError("RENDER_ERROR", row.error[:_LONGEST_MESSAGE])
     return None
+
+
+def failure_of(event: Event) -> DeploymentError:
+    """Why a deployment failed, as far as its row in the history tells."""
+    said = [f"{note.reason}: {note.message}" if note.message else note.reason for note in event.notes]
+    return DeploymentError("FAILED", "; ".join(said)[:_LONGEST_MESSAGE])
 
 
 def image_tag(image: str | None) -> str:

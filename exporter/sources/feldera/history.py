@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 
 import msgspec
 
@@ -16,6 +15,7 @@ from exporter.errors import BadResponse, NotFound
 from exporter.model import Event, FailureRead, HistoryRead, parse_time
 from exporter.sources.base import Run
 from exporter.sources.decode import decode, decode_list
+from exporter.sources.episodes import Episode, newest_episode
 from exporter.sources.feldera import translate
 from exporter.sources.feldera.wire import EventRow, FullEventRow, Row
 from exporter.sources.gently import read_gently
@@ -189,21 +189,22 @@ class HistoryReader:
             self._seen[row.id] = Seen(newest, row.refresh_version)
             run.deliver(HistoryRead(translate.identity(row), tuple(events), complete=complete))
 
-    def _past_failure(self, run: Run, row: Row, events: Sequence[Event]) -> Event | None:
+    def _past_failure(self, run: Run, row: Row, events: Sequence[Event]) -> Episode | None:
         """The newest failure that came since the last read and is over: its reason stands only in the event."""
         known = run.known(translate.identity(row))
         if row.deployment_error is not None or known is None:
             return None
-        edges = [after for before, after in pairwise(events) if after.has_error and not before.has_error]
-        return next((event for event in reversed(edges) if known.until is None or event.at > known.until), None)
+        newest = newest_episode(events)
+        is_news = newest is not None and (known.until is None or newest.began.at > known.until)
+        return newest if is_news else None
 
-    async def _read_failure(self, run: Run, row: Row, event: Event) -> None:
+    async def _read_failure(self, run: Run, row: Row, failure: Episode) -> None:
         """Read why a past deployment failed; an event that was cleaned up meanwhile is no error."""
         try:
-            answer = await self._client.get(EVENT, {"selector": "all"}, name=row.name, event_id=event.id)
+            answer = await self._client.get(EVENT, {"selector": "all"}, name=row.name, event_id=failure.began.id)
         except NotFound:
             return
         full = decode(answer.body, FullEventRow, EVENT)
         if error := translate.deployment_error(full.deployment_error):
-            at = parse_time(full.recorded_at) or event.at
-            run.deliver(FailureRead(translate.identity(row), at, error))
+            at = parse_time(full.recorded_at) or failure.began.at
+            run.deliver(FailureRead(translate.identity(row), at, error, failure.until))

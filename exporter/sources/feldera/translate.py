@@ -72,7 +72,11 @@ DIMENSIONS = (
 
 KNOWN = {dimension.name: frozenset(dimension.statuses) for dimension in DIMENSIONS}
 
-_PROGRAM_FAILED = frozenset({"SqlError", "RustError", "SystemError"})
+_PROGRAM_FAILED = {
+    "SqlError": "the program does not compile (SqlError)",
+    "RustError": "the Rust code of the program does not compile (RustError)",
+    "SystemError": "the compiler failed (SystemError)",
+}
 _RESOURCES_HEALTH: dict[str, Health] = {
     "Stopped": "idle",
     "Provisioning": "transitioning",
@@ -92,16 +96,19 @@ def pipeline(row: Row) -> Pipeline:
         "runtime": status_text(row.deployment_runtime_desired_status),
     }
     wanted = {dimension: value for dimension, value in desired.items() if value is not None}
+    error = deployment_error(row.deployment_error)
+    read = health(statuses, wanted, has_error=error is not None)
     return Pipeline(
         id=identity(row),
         name=row.name,
         statuses=statuses,
         desired=wanted,
-        health=health(statuses, wanted, has_error=row.deployment_error is not None),
+        health=read,
         platform_version=(row.platform_version or "")[:_LONGEST_VERSION],
         created_at=parse_time(row.created_at),
-        error=deployment_error(row.deployment_error),
+        error=error,
         connector_errors=_connector_errors(row),
+        why=why(statuses, error, read),
     )
 
 
@@ -123,6 +130,21 @@ def health(statuses: dict[str, Status], desired: dict[str, str], *, has_error: b
     if runtime in _HEALTHY_IF_WANTED and desired.get("runtime") == runtime:
         return "healthy"
     return _RUNTIME_HEALTH.get(runtime, "transitioning")
+
+
+def why(statuses: dict[str, Status], error: DeploymentError | None, read: Health) -> str:
+    """Why a pipeline whose health was ``read`` so is not as it should be, in a few words; empty if there is nothing."""
+    values = {dimension: status.value for dimension, status in statuses.items()}
+    if error is not None:
+        return f"the deployment failed: {error.code}"
+    if read == "failed":
+        return _PROGRAM_FAILED.get(values.get("program", ""), "")
+    if read == "unhealthy":
+        return "the control plane cannot reach its process (Unavailable)"
+    if read != "unknown":
+        return ""
+    strange = [f"{name} status {value}" for name, value in values.items() if value not in KNOWN[name]]
+    return f"its {' and '.join(strange)} is not known here" if strange else "the control plane tells no status"
 
 
 def deployment_error(body: ErrorBody | None) -> DeploymentError | None:
