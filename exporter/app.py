@@ -69,7 +69,7 @@ class Application:
         )
         self._schedule = Schedule(self.publisher.caught_up)
         self._alerts = Bridge(self._saver, self.own)
-        self._supervisor = Supervisor(lambda part: self.own.restarts.labels(part).inc())
+        self._supervisor = Supervisor(self.own.restarted)
         for part in self._parts():
             self.own.restarts.labels(part)
         self._reloading = asyncio.Lock()

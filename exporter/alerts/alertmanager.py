@@ -13,8 +13,8 @@ import httpx
 import msgspec
 import structlog
 
-from exporter.alerts.alert import Notice
-from exporter.alerts.queue import Outgoing, Queue
+from exporter.alerts.alert import FROZEN_LEASE_SECONDS, Notice
+from exporter.alerts.queue import BATCH, Outgoing, Queue
 from exporter.config import AlertmanagerConfig
 from exporter.errors import SourceError
 from exporter.http.client import open_client
@@ -29,6 +29,7 @@ PATH = "/api/v2/alerts"
 _REFUSALS = frozenset({400, 413, 422})
 _MOST_BODY_BYTES = 2**20
 _MOST_ANSWER_BYTES = 64 * 1024
+_PATIENCE = 3
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
 _LONGEST_ASKED_SECONDS = 60.0
@@ -63,7 +64,7 @@ class Alertmanager:
     """One Alertmanager: its queue, and the loop that empties it.
 
     ``lease`` is for how many seconds an alert counts as firing if nothing more is heard of it. ``accepted`` is told
-    of every alert that is known there for the first time.
+    of every alert that is known there for the first time, or as frozen.
     """
 
     def __init__(
@@ -88,6 +89,8 @@ class Alertmanager:
         self._news = asyncio.Event()
         self._quiet = asyncio.Event()
         self._failures = 0
+        self._troubled = False
+        self._most = BATCH
         self._task: asyncio.Task[None] | None = None
         if config.tls_config.insecure_skip_verify:
             log.warning("tls_config.insecure_skip_verify: the server's certificate is not checked",
@@ -133,17 +136,20 @@ class Alertmanager:
 
     async def _turn(self) -> None:
         """Send one batch, or wait until there is something to send; after a failure wait a little."""
-        batch = self.queue.take(self._clock())
+        batch = self.queue.take(self._clock(), self._most)
         if not batch:
             self._quiet.set()
             await self._wait()
             return
         self._quiet.clear()
+        fitting = list(_fitting(batch, self._encoded))
         try:
-            await self._send(list(_fitting(batch, self._encoded)))
+            await self._send(fitting)
             self._note_success()
         except SourceError as error:
             self._note_failure(error)
+            if error.status is not None and error.retry_after is None:
+                self._suspect([out for out, _ in fitting], error)
             await asyncio.sleep(pause_after(self._failures, error.retry_after))
         finally:
             self._counts.queued(len(self.queue))
@@ -212,19 +218,34 @@ class Alertmanager:
         if not out.firing and notice.ended_at is not None:
             return msgspec.json.encode(notice.posted(notice.ended_at))
         lingers = self.queue.linger if notice.ended_at is not None else 0.0
-        return msgspec.json.encode(notice.posted(now + lingers + self.lease))
+        lease = FROZEN_LEASE_SECONDS if notice.frozen else self.lease
+        return msgspec.json.encode(notice.posted(now + lingers + lease))
 
     def _note_success(self) -> None:
-        if self._failures:
-            log.info("an Alertmanager takes in alerts again", alertmanager=self._name)
         self._failures = 0
+        self._most = min(BATCH, 2 * self._most)
+        if self._troubled and not self.queue.has_deferred:
+            self._troubled = False
+            log.info("an Alertmanager takes in alerts again", alertmanager=self._name)
 
     def _note_failure(self, error: SourceError) -> None:
-        """A line for the first failure of a row."""
-        if not self._failures:
+        """A line for the beginning of trouble."""
+        if not self._troubled:
+            self._troubled = True
             log.warning("an Alertmanager does not take in alerts; they wait", alertmanager=self._name,
                         reason=error.reason, err=str(error))  # fmt: skip
         self._failures += 1
+
+    def _suspect(self, batch: Sequence[Outgoing], error: SourceError) -> None:
+        """After several refusing answers one of the alerts may be why: all else goes first, and in smaller posts.
+
+        So the innocent get through, and what fails by itself stays behind.
+        """
+        if self._failures < _PATIENCE and self._most == BATCH:
+            return
+        self._most = max(1, len(batch) // 2)
+        if self.queue.defer(batch):
+            self._drop(batch[0], error)
 
 
 def pause_after(failures: int, asked: float | None) -> float:

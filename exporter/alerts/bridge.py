@@ -54,6 +54,9 @@ class Metrics(Protocol):
     def alerts_firing(self, name: str, count: int) -> None:
         """So many alerts of this name fire."""
 
+    def restarted(self, part: str) -> None:
+        """A part of the exporter failed and began again."""
+
 
 class Bridge:
     """Posts alerts while there is a section ``alerting``; without one it does nothing and remembers nothing.
@@ -70,7 +73,6 @@ class Bridge:
         self._managers: dict[str, Alertmanager] = {}
         self._restored = False
         self._running = False
-        self._failing = False
         for name in ALERTS:
             metrics.alerts_firing(name, 0)
 
@@ -129,7 +131,7 @@ class Bridge:
     # Life
 
     async def run(self) -> None:
-        """Decide and send for ever."""
+        """Decide and send for ever; who runs it begins again after an error."""
         self._running = True
         for manager in self._managers.values():
             manager.start()
@@ -141,27 +143,25 @@ class Bridge:
     async def aclose(self) -> None:
         """Send what waits, for a few seconds at most. What fires is not resolved: its lease covers a restart."""
         if self._running:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_DRAIN_SECONDS):
-                    await self._turn()
-                    await asyncio.gather(*(manager.drained() for manager in self._managers.values()))
+            try:
+                await self._drain()
+            except Exception:
+                log.exception("the last look at alerts failed unexpectedly")
             self._note_changes()
         await self._close(list(self._managers))
 
-    async def _turn(self) -> None:
-        """One step; an error in it is told once and does not end the bridge."""
-        try:
-            await self._step()
-            self._failing = False
-        except Exception:
-            if not self._failing:
-                log.exception("deciding about alerts failed unexpectedly")
-            self._failing = True
+    async def _drain(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                await self._turn()
+                await asyncio.gather(*(manager.drained() for manager in self._managers.values()))
 
-    async def _step(self) -> None:
+    async def _turn(self) -> None:
+        """Decide what there is to decide, write it down, and hand it to the queues."""
         if (engine := self._engine) is None:
             return
         due = engine.step(self._clock())
+        self._tell_failures(engine)
         try:
             if self._note_changes():
                 self._measure(engine)
@@ -170,10 +170,20 @@ class Bridge:
             self._send(due)
 
     def _send(self, due: Sequence[Alert]) -> None:
-        """Put them into every queue; of a resolved one only those hear that were to hear of it before."""
+        """Put them into the queue of everybody who is to hear of them."""
+        now = self._clock()
         for url, manager in self._managers.items():
-            if notices := [alert.notice() for alert in due if alert.fires or url in alert.told]:
+            if notices := [alert.notice() for alert in due if alert.is_news_to(url, now)]:
                 manager.put(notices)
+
+    def _tell_failures(self, engine: Engine) -> None:
+        """Count pipelines that could not be decided about; a row of failures is logged with its traceback once."""
+        for failure in engine.failures():
+            self._metrics.restarted("alerts")
+            if failure.is_first:
+                source, pipeline = failure.subject
+                log.error("deciding about a pipeline's alerts failed unexpectedly; they stay as they are",
+                          source=source, pipeline=pipeline, exc_info=failure.error)  # fmt: skip
 
     def _measure(self, engine: Engine) -> None:
         firing = engine.firing()
@@ -219,7 +229,7 @@ class Bridge:
         url = str(config.url)
 
         def accepted(notice: Notice, at: float) -> None:
-            engine.accepted(url, notice.labels, notice.starts_at, at)
+            engine.accepted(url, notice, at)
 
         counts = self._metrics.alertmanager(name_of(config))
         self._managers[url] = Alertmanager(config, queue, counts, lease=0.0, accepted=accepted, clock=self._clock)
@@ -227,13 +237,11 @@ class Bridge:
             self._managers[url].start()
 
     def _new_queue(self, url: str, settings: Alerting, engine: Engine) -> Queue:
-        """A queue that knows what its Alertmanager was told, and has all that it is to be told."""
+        """A queue that knows what its Alertmanager was told."""
         queue = Queue(linger=linger(settings))
         for alert in engine.all():
             if (at := alert.told.get(url)) is not None:
                 queue.knows(alert.labels, alert.starts_at, at)
-            if url in alert.told:
-                queue.put(alert.notice())
         return queue
 
     async def _close(self, urls: Iterable[str]) -> None:

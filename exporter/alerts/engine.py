@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from exporter.alerts import explain
-from exporter.alerts.alert import Alert, Labels, Subject, make_labels
+from exporter.alerts.alert import Alert, Labels, Notice, Subject, make_labels
+from exporter.alerts.due import hand_out, is_due
 from exporter.alerts.explain import Places
 from exporter.alerts.judge import Finding, Judge
 from exporter.alerts.memory import Memory
@@ -28,11 +31,19 @@ def linger(settings: Alerting) -> float:
     return min(float(settings.hold), _LEAST_FIRING_SECONDS)
 
 
+class Failure(msgspec.Struct, frozen=True):
+    """An error while a pipeline was looked at; ``is_first`` of a row."""
+
+    subject: Subject
+    error: Exception
+    is_first: bool
+
+
 class Engine:
     """What fires, and what was resolved not long ago.
 
     ``receivers`` are the Alertmanagers' addresses. Nothing is decided about the pipelines of a source that cannot be
-    read: their alerts are sent again and again and stay as they are.
+    read: their alerts stay as they are, which is said once, with a long lease.
     """
 
     def __init__(self, settings: Alerting, places: Places, receivers: Sequence[str], memory: Memory) -> None:
@@ -44,6 +55,8 @@ class Engine:
         self._judge = Judge(settings, memory.handled, memory.known_from)
         self._watched: dict[str, Watch] = {}
         self._firing: dict[Subject, dict[Labels, None]] = {}
+        self._undecided: set[Subject] = set()
+        self._failures: list[Failure] = []
         for alert in list(self._alerts.values()):
             self._adopt(alert)
 
@@ -76,6 +89,7 @@ class Engine:
         """A source is not read any more: its alerts end."""
         source = str(source)  # of a plain type, which encoders know
         self._watched.pop(source, None)
+        self._undecided = {subject for subject in self._undecided if subject[0] != source}
         self._memory.known_from.pop(source)
         for subject in [subject for subject in self._memory.handled if subject[0] == source]:
             self._memory.handled.pop(subject)
@@ -121,12 +135,16 @@ class Engine:
         for watch in self._watched.values():
             watch.look_at(watch.facts.pipelines)
 
-    def accepted(self, receiver: str, labels: Labels, starts_at: float, at: float) -> None:
-        """An Alertmanager took in an alert as firing."""
-        alert = self._alerts.get(labels)
-        if alert is not None and alert.starts_at == starts_at and receiver in alert.told:
+    def accepted(self, receiver: str, notice: Notice, at: float) -> None:
+        """An Alertmanager took in an alert as firing for the first time, or as frozen."""
+        alert = self._alerts.get(notice.labels)
+        if alert is None or alert.starts_at != notice.starts_at or receiver not in alert.told:
+            return
+        if alert.told[receiver] is None:
             alert.told[receiver] = at
-            self._alerts.put(labels, alert)
+        if notice.frozen:
+            alert.frozen_at[receiver] = at
+        self._alerts.put(alert.labels, alert)
 
     # What the engine tells
 
@@ -136,11 +154,31 @@ class Engine:
         for watch in self._watched.values():
             self._decide_source(watch, now)
             for pipeline in watch.take(now, _MOST_AT_ONCE):
-                self._decide(watch, (watch.name, pipeline), now)
+                self._try(watch, (watch.name, pipeline), now)
         for subject in [subject for subject in self._firing if subject[0] and subject[0] not in self._watched]:
             self._keep_only((), subject, None, now)
         self._retire(now)
         return self._due(now)
+
+    def next_at(self, now: float) -> float | None:
+        """When there will be something to decide if nothing changes; None: never."""
+        times = (at for watch in self._watched.values() for at in watch.times(self._settings.unreachable_for))
+        return min((at for at in times if at > now), default=None)
+
+    def failures(self) -> list[Failure]:
+        """What could not be decided since this was asked last."""
+        failures, self._failures = self._failures, []
+        return failures
+
+    def _try(self, watch: Watch, subject: Subject, now: float) -> None:
+        """Decide about a pipeline; where that fails its alerts stay as they are, and it is tried again later."""
+        try:
+            self._decide(watch, subject, now)
+            self._undecided.discard(subject)
+        except Exception as error:
+            self._failures.append(Failure(subject, error, is_first=subject not in self._undecided))
+            self._undecided.add(subject)
+            watch.look_again(subject[1], now + self._settings.resend_interval)
 
     def _decide(self, watch: Watch, subject: Subject, now: float) -> None:
         found = {self._labels_of(finding): finding for finding in self._judge.find(watch, subject[1], now)}
@@ -159,7 +197,7 @@ class Engine:
         subject = (source, "")
         labels = self._labels(UNREACHABLE, source=source)
         since = watch.unread_since
-        if since is not None and now - since >= self._settings.unreachable_for:
+        if since is not None and now >= since + self._settings.unreachable_for:
             told = explain.of_source(UNREACHABLE, source, watch.why, since, self._places)
             self._fire(UNREACHABLE, subject, labels, told, now)
             self._keep_only((labels,), subject, None, now)
@@ -215,16 +253,17 @@ class Engine:
             self._alerts.put(labels, alert)
 
     def _due(self, now: float) -> list[Alert]:
-        """What was not sent for a resend interval; a clock that was set back delays nothing."""
-        interval, retention = self._settings.resend_interval, self._settings.resolved_retention
-        found: list[Alert] = []
-        for alert in self._alerts.values():
-            if alert.sent_at is not None and 0 <= now - alert.sent_at < interval:
-                continue
-            if alert.ended_at is None or alert.sent_at is None or now - alert.ended_at <= retention:
-                alert.sent_at = now
-                found.append(alert)
+        """What is to be said now."""
+        found = [alert for alert in self._alerts.values() if is_due(alert, self._watch_of(alert), self._settings, now)]
+        for alert in found:
+            if hand_out(alert, self._watch_of(alert), now):
+                self._alerts.put(alert.labels, alert)
         return found
+
+    def _watch_of(self, alert: Alert) -> Watch | None:
+        """The source of an alert about a pipeline; None if it is about something else, or not read any more."""
+        source, pipeline = alert.subject
+        return self._watched.get(source) if pipeline else None
 
     def _retire(self, now: float) -> None:
         """Forget what was resolved long ago, unless an Alertmanager has not heard of it; at most so many are kept."""
@@ -239,7 +278,10 @@ class Engine:
 
     def _adopt(self, alert: Alert) -> None:
         """Take over an alert for the present receivers: one that fires is told to the new ones, a resolved one not."""
-        alert.told = {url: alert.told.get(url) for url in self._receivers if alert.fires or url in alert.told}
+        told = {url: alert.told.get(url) for url in self._receivers if alert.fires or url in alert.told}
+        if told.keys() - alert.told.keys():
+            alert.sent_at = None
+        alert.told = told
         if alert.fires:
             self._firing.setdefault(alert.subject, {})[alert.labels] = None
 

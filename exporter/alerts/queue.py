@@ -12,6 +12,8 @@ from exporter.alerts.alert import Labels, Notice
 MOST = 10_000
 BATCH = 256
 
+_MOST_FAILURES = 10
+
 
 class Outgoing(msgspec.Struct, frozen=True):
     """A notice on its way, said as ``firing`` or as over."""
@@ -27,6 +29,13 @@ class Accepted(msgspec.Struct, frozen=True):
     at: float
 
 
+class Deferred(msgspec.Struct):
+    """How often an alert may still fail alone while others go through, and what had gone through when it last did."""
+
+    left: int
+    successes: int
+
+
 class Queue:
     """Pending notices of one Alertmanager, at most ``most``.
 
@@ -40,6 +49,8 @@ class Queue:
         self._most = most
         self._accepted: dict[Labels, Accepted] = {}
         self._refused: dict[Labels, None] = {}
+        self._deferred: dict[Labels, Deferred] = {}
+        self._successes = 0
         self._news: dict[Labels, Notice] = {}
         self._ends: dict[Labels, Notice] = {}
         self._resends: dict[Labels, Notice] = {}
@@ -73,14 +84,22 @@ class Queue:
     def forget_all_but(self, known: Iterable[Labels]) -> None:
         """Of other alerts than these nobody will speak again."""
         keep = {*known, *self._ends}
-        for memory in (self._accepted, self._refused):
+        for memory in (self._accepted, self._refused, self._deferred):
             for labels in memory.keys() - keep:
-                del memory[labels]
+                memory.pop(labels)
 
     def take(self, now: float, most: int = BATCH) -> list[Outgoing]:
-        """What to say next, at most so much; it stays until ``done``. What was refused before goes alone."""
-        fine = (out for out in self._ready(now) if out.notice.labels not in self._refused)
-        return list(islice(fine, most)) or list(islice(self._ready(now), 1))
+        """What to say next, at most so much; it stays until ``done``.
+
+        What was deferred comes after all else, and what was refused before goes alone.
+        """
+        doubtful = self._deferred.keys() | self._refused.keys()
+        fine = (out for out in self._ready(now) if out.notice.labels not in doubtful)
+        return list(islice(fine, most)) or self._take_deferred(now, most) or list(islice(self._ready(now), 1))
+
+    def _take_deferred(self, now: float, most: int) -> list[Outgoing]:
+        ready = {out.notice.labels: out for out in self._ready(now)} if self._deferred else {}
+        return list(islice((ready[labels] for labels in self._deferred if labels in ready), most))
 
     def next_at(self, now: float) -> float | None:
         """When there will be something to say if nothing new comes; None: never."""
@@ -90,20 +109,54 @@ class Queue:
         return min((accepted.at + self.linger for accepted in known if accepted), default=None)
 
     def done(self, batch: Sequence[Outgoing], now: float) -> list[Notice]:
-        """These were taken in; the ones among them that the Alertmanager now knows for the first time."""
+        """These were taken in; the ones among them that it had not known to fire, or that are frozen."""
         first: list[Notice] = []
+        self._successes += 1
         for out in batch:
             notice = out.notice
             self._refused.pop(notice.labels, None)
-            if out.firing and self._told(notice) is None:
+            self._deferred.pop(notice.labels, None)
+            is_first = out.firing and self._told(notice) is None
+            if is_first:
                 self._accepted[notice.labels] = Accepted(notice.starts_at, now)
+            if is_first or notice.frozen:
                 first.append(notice)
             self._remove(out)
         return first
 
+    @property
+    def has_deferred(self) -> bool:
+        """Whether there is anything that is to wait for all else."""
+        return bool(self._deferred)
+
+    def defer(self, batch: Sequence[Outgoing]) -> bool:
+        """These could not be said; all else goes first. Whether it is one that should be given up.
+
+        That is one that fails alone, again and again, while others go through between its failures: then it is not
+        the Alertmanager that is in trouble.
+        """
+        waiting = [labels for out in batch if self._has(labels := out.notice.labels)]
+        for labels in waiting:
+            known = self._deferred.pop(labels, None)
+            self._deferred[labels] = known or Deferred(self._patience(labels), self._successes)
+        return len(batch) == len(waiting) == 1 and self._fails_alone(self._deferred[waiting[0]])
+
+    def _fails_alone(self, one: Deferred) -> bool:
+        if one.successes != self._successes:
+            one.successes = self._successes
+            one.left -= 1
+        return one.left < 0
+
+    def _patience(self, labels: Labels) -> int:
+        return 0 if labels in self._refused else _MOST_FAILURES
+
+    def _has(self, labels: Labels) -> bool:
+        return any(labels in place for place in (self._news, self._ends, self._resends))
+
     def refuse(self, out: Outgoing) -> None:
         """This one will never be taken in as it is."""
         self._refused[out.notice.labels] = None
+        self._deferred.pop(out.notice.labels, None)
         self._remove(out, drop=True)
 
     def was_refused(self, labels: Labels) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from exporter.alerts.past import Episode, statuses_at
 from exporter.config import Alerting
 from exporter.history import PipelineHistory
-from exporter.model import Dimension, FailureRead, Note, Pipeline
+from exporter.model import DeploymentError, Dimension, FailureRead, Note, Pipeline
 
 DEPLOYMENT_ERROR = "PipelineDeploymentError"
 UNREACHABLE = "PipelineSourceUnreachable"
@@ -56,9 +56,15 @@ def _deployment_error(facts: Facts) -> Reason | None:
     error = facts.pipeline.error
     if error is None:
         return None
-    last = facts.history.last_failure if facts.history else None
-    since = last[0] if last and last[1] is None else None
-    return Reason(f"the deployment failed: {error.code}", error.code, error.message, since)
+    return Reason(f"the deployment failed: {error.code}", error.code, error.message, _failing_since(facts, error))
+
+
+def _failing_since(facts: Facts, error: DeploymentError) -> float | None:
+    """When the present failure began; also of one that is older than what the exporter counts."""
+    last, failure = facts.history.last_failure if facts.history else None, facts.failure
+    if last is not None:
+        return last[0] if last[1] is None else None
+    return failure.at if failure is not None and failure.error == error else None
 
 
 def _program_error(facts: Facts) -> Reason | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from exporter.store import SourceFacts
@@ -35,6 +35,10 @@ class Watch:
         """Whether there are pipelines to look at now."""
         return self.readable and bool(self._dirty)
 
+    def is_waiting(self, pipeline: str) -> bool:
+        """Whether a pipeline is still to be looked at, or the source to be tried for the first time."""
+        return pipeline in self._dirty if self.readable else self.unread_since is None
+
     def look_at(self, pipelines: Iterable[str]) -> None:
         """These pipelines changed."""
         self._dirty.update(dict.fromkeys(pipelines))
@@ -42,6 +46,12 @@ class Watch:
     def look_again(self, pipeline: str, at: float) -> None:
         """Look at a pipeline at this time, whatever happens."""
         self._due[pipeline] = min(at, self._due.get(pipeline, at))
+
+    def times(self, unreachable_for: float) -> Iterator[float]:
+        """When to look at pipelines again, and when the source has not been read for so long."""
+        yield from self._due.values()
+        if self.unread_since is not None:
+            yield self.unread_since + unreachable_for
 
     def take(self, now: float, most: int) -> list[str]:
         """The next pipelines to look at; none while the source cannot be read."""

@@ -136,6 +136,10 @@ class OwnMetrics:
         self.shard_index.set(index)
         self.shard_total.set(total)
 
+    def restarted(self, part: str) -> None:
+        """Note that a part of the exporter failed and began again."""
+        self.restarts.labels(part).inc()
+
     def forget(self, source: str) -> None:
         """Drop every series of a source that is no longer read."""
         for metric, (*_, labels) in zip(self._metrics, self.families, strict=True):

@@ -101,7 +101,7 @@ class Stage:
         return self.step()
 
     def step(self) -> list[Alert]:
-        """Decide everything there is to decide and write it down; what is to be sent."""
+        """Decide everything there is to decide and write it down; what is sent to the Alertmanager."""
         sent = self.engine.step(self.now)
         while self.engine.busy:
             sent += self.engine.step(self.now)
@@ -109,7 +109,11 @@ class Stage:
             self.file.pop((kind, key), None)
             if row is not None:
                 self.file[kind, key] = row
-        return sent
+        return [alert for alert in sent if alert.is_news_to(ALERTMANAGER, self.now)]
+
+    def accept(self, name: str = ERROR, about: str = "a") -> None:
+        """The Alertmanager takes in what was said of an alert."""
+        self.engine.accepted(ALERTMANAGER, self.alert(name, about).notice(), self.now)
 
     def firing(self) -> set[tuple[str, str]]:
         """Names of the alerts that fire, and what they are about: a pipeline, else the source; not the watchdog."""

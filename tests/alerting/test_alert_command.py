@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import pytest
+
+from exporter.model import parse_time
 from tests.alerting.bridging import settings
 from tests.alerting.receivers import Fake, free_port
 from tests.e2e.harness import app_of, immediate_world, serving
 from tests.e2e.processes import command
+
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+
+
+def seconds_of(text: str) -> float:
+    """Unix seconds of a time in the table."""
+    return parse_time(text) or 0.0
 
 
 async def alerts(folder: Path, config: dict[str, Any]) -> CompletedProcess[str]:
@@ -22,20 +33,24 @@ async def alerts(folder: Path, config: dict[str, Any]) -> CompletedProcess[str]:
 
 
 async def test_what_fires_is_a_table_and_nothing_is_sent(tmp_path: Path) -> None:
-    """Each alert with its severity, place and reason; what would only fire after a while is not there."""
+    """Each alert with its severity, place, since when and why, clipped; what is only pending after the others, with
+    when it would fire."""
     world, fake = immediate_world(names=("orders", "clicks")), Fake()
-    world.fail("orders", "RuntimeError.OutOfMemory", "heap exhausted")
+    world.fail("orders", "RuntimeError.OutOfMemory", "heap\nexhausted " + "x" * 500)
     world.unavailable("clicks")
     async with serving(fake.app) as am, serving(app_of(world)) as url:
         shown = await alerts(tmp_path, settings(url, am, unavailable_for="1h"))
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert [line.split() for line in shown.stdout.splitlines()] == [
-        ["alert", "severity", "source", "pipeline", "why"],
-        [
-            *("PipelineDeploymentError", "critical", "prod", "orders"),
-            *("the", "deployment", "failed:", "RuntimeError.OutOfMemory"),
-        ],
-    ]
+    heading, failed, pending = shown.stdout.splitlines()
+    assert heading.split() == ["alert", "severity", "source", "pipeline", "fires", "since", "why"]
+    start, since, why = re.split(f" +({TIME}) +", failed.rstrip())
+    assert start.split() == ["PipelineDeploymentError", "critical", "prod", "orders", "now"]
+    assert why.startswith("the deployment failed: RuntimeError.OutOfMemory: heap exhausted xxx")
+    assert (since[-1], why[-1], len(why)) == ("Z", "…", 160)
+    start, begins, since, why = re.split(f" +({TIME}) +({TIME}) +", pending.rstrip())
+    assert start.split() == ["PipelineUnavailable", "critical", "prod", "clicks"]
+    assert why == "the control plane cannot reach the pipeline's process"
+    assert seconds_of(begins) == pytest.approx(seconds_of(since) + 3600, abs=1)
     assert fake.bodies == []
 
 
@@ -58,4 +73,20 @@ async def test_a_source_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert shown.returncode == 1
     assert "PipelineDeploymentError" in shown.stdout
     assert "away: poll failed: connection\n" in shown.stdout
-    assert "away: cannot be read; after 120s of this, PipelineSourceUnreachable would fire\n" in shown.stdout
+    assert re.search(
+        f"^PipelineSourceUnreachable +critical +away +{TIME} +{TIME} +"
+        r"the control plane cannot be read \(connection\) *$",
+        shown.stdout,
+        re.MULTILINE,
+    )
+    assert "What would fire is not known of every source:\naway: " in shown.stdout
+
+
+async def test_what_is_only_pending_is_said_to_be_pending(tmp_path: Path) -> None:
+    """It is shown, and nothing would fire now."""
+    world = immediate_world()
+    world.unavailable("orders")
+    async with serving(app_of(world)) as url:
+        shown = await alerts(tmp_path, settings(url, "http://am", unavailable_for="1h"))
+    assert (shown.returncode, "PipelineUnavailable" in shown.stdout) == (0, True)
+    assert shown.stdout.endswith("\nNothing would fire now.\n")

@@ -44,7 +44,7 @@ def test_resolved_is_sent_again_for_the_retention_and_then_forgotten() -> None:
     """Once it is over the end stays the same in every resend, and in the end nothing is left in memory or file."""
     stage = Stage(alerting(resolved_retention=150))
     stage.poll(BROKEN)
-    stage.engine.accepted(ALERTMANAGER, stage.alert().labels, stage.now, stage.now)
+    stage.accept()
     stage.later(100)
     (over,) = [alert for alert in stage.poll(pipeline()) if alert.name == ERROR]
     ended = over.ended_at
@@ -64,7 +64,7 @@ def test_an_alertmanager_that_has_not_heard_keeps_the_end_in_memory() -> None:
     stage.poll(pipeline())
     stage.later(10_000)
     assert stage.alert().ended_at is not None
-    stage.engine.accepted(ALERTMANAGER, stage.alert().labels, stage.alert().starts_at, stage.now)
+    stage.accept()
     stage.later(1)
     assert names(stage.engine.all()) == []
 

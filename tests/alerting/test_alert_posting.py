@@ -144,6 +144,37 @@ async def test_what_passes_is_tried_again(trouble: Behaviour) -> None:
     assert (sender.counted("total"), sender.counted("failed_total"), len(sender.accepted)) == (2, 1, 1)
 
 
+@pytest.mark.parametrize("status", [403, 500])
+async def test_one_alert_that_is_answered_with_an_error_holds_up_no_other(status: int) -> None:
+    """A firewall in front of an Alertmanager does not like one of twenty: the others go through, it waits."""
+    fake = Fake(refusing(status, "a7"))
+    with capture_logs() as logs:
+        async with serving(fake.app) as url, sending_to(url) as sender:
+            sender.put(*(notice(f"a{number}") for number in range(20)))
+            await until(lambda: len(sender.accepted) == 19, what=lambda: list(map(len, fake.bodies)))
+            sender.put(notice("late"))
+            await until(lambda: len(sender.accepted) == 20)
+            assert sorted(names(fake.taken())) == sorted({f"a{n}" for n in range(20)} - {"a7"} | {"late"})
+            assert (sender.counted("dropped_total"), sender.counted("queue_length")) == (0, 1)
+            fake.answer = lambda alerts: 200
+            await sender.manager.drained()
+    assert names(fake.taken()).count("a7") == 1
+    assert [line["log_level"] for line in logs] == ["warning", "info"]
+
+
+async def test_an_alertmanager_that_answered_with_errors_is_told_everything() -> None:
+    """Posts become small meanwhile, and large again; nothing is dropped."""
+    fake = Fake(lambda alerts: 500)
+    async with serving(fake.app) as url, sending_to(url) as sender:
+        sender.put(*(notice(f"a{number}") for number in range(600)))
+        await until(lambda: len(fake.bodies) == 4)
+        fake.answer = lambda alerts: 200
+        await sender.manager.drained()
+    assert [len(body) for body in fake.bodies[:5]] == [256, 256, 256, 128, 64]
+    assert sorted(names(fake.taken())) == sorted(f"a{number}" for number in range(600))
+    assert (sender.counted("dropped_total"), len(fake.bodies) < 15) == (0, True)
+
+
 async def test_an_answer_without_end_is_not_read() -> None:
     """The status says it all: 2xx is success whatever follows."""
     raw = Raw(having_read(answer("202 Accepted", b"x" * 1_000_000)))

@@ -137,6 +137,81 @@ def test_alerts_of_which_nobody_speaks_are_forgotten() -> None:
     assert waiting.done(waiting.take(1000.0), 1000.0)[0].labels == notice("a").labels
 
 
+def waiting_for(*names: str) -> Queue:
+    """A queue with these alerts, none of which is known."""
+    made = queue()
+    for name in names:
+        made.put(notice(name))
+    return made
+
+
+def test_what_was_deferred_comes_last_and_takes_turns() -> None:
+    """All else goes first, also what is said again; then those that were deferred the longest ago."""
+    waiting = waiting_for("a", "b", "c", "d")
+    waiting.defer(waiting.take(1000.0, 3))
+    assert said(waiting) == [("d", True)]
+    waiting.put(notice("e"))
+    waiting.put(notice("a"))
+    assert said(waiting) == [("d", True), ("e", True)]
+    waiting.done(waiting.take(1000.0), 1000.0)
+    assert said(waiting, most=2) == [("a", True), ("b", True)]
+    waiting.defer(waiting.take(1000.0, 2))
+    assert said(waiting, most=2) == [("c", True), ("a", True)]
+    while batch := waiting.take(1000.0):
+        waiting.done(batch, 1000.0)
+    assert (len(waiting), waiting.has_deferred) == (0, False)
+
+
+def test_what_was_taken_in_meanwhile_is_not_deferred() -> None:
+    """A part of the batch got through."""
+    waiting = waiting_for("a", "b")
+    batch = waiting.take(1000.0)
+    waiting.done(batch[:1], 1000.0)
+    waiting.defer(batch)
+    assert said(waiting) == [("b", True)]
+    waiting.done(waiting.take(1000.0), 1000.0)
+    assert not waiting.has_deferred
+
+
+def alone(waiting: Queue) -> bool:
+    """One is posted alone and fails; whether it is to be given up."""
+    return waiting.defer(waiting.take(1000.0, 1))
+
+
+def goes_through(waiting: Queue, name: str) -> None:
+    """Another one goes through."""
+    waiting.put(notice(name))
+    (out, *_) = waiting.take(1000.0)
+    assert out.notice == notice(name)
+    waiting.done([out], 1000.0)
+
+
+def test_nothing_is_given_up_while_nothing_goes_through() -> None:
+    """However long an Alertmanager as a whole answers with errors."""
+    waiting = waiting_for("a", "b", "c")
+    assert not any(alone(waiting) for _ in range(10_000))
+    assert len(waiting) == 3
+
+
+def test_one_that_fails_alone_while_others_go_through_is_given_up_in_the_end() -> None:
+    """After ten times; and if it comes again, as soon as another one has gone through."""
+    waiting = waiting_for("guilty")
+    assert not alone(waiting)
+    for number in range(10):
+        goes_through(waiting, f"a{number}")
+        assert not alone(waiting)
+        assert not alone(waiting), "nothing went through since"
+    goes_through(waiting, "b")
+    (guilty,) = waiting.take(1000.0)
+    assert waiting.defer([guilty])
+    waiting.refuse(guilty)
+    assert (len(waiting), waiting.has_deferred) == (0, False)
+    waiting.put(notice("guilty"))
+    assert not alone(waiting)
+    goes_through(waiting, "c")
+    assert alone(waiting)
+
+
 WORDS = st.lists(st.tuples(st.sampled_from("abcde"), st.booleans(), st.booleans()), max_size=60)
 
 

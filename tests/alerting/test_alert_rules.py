@@ -195,7 +195,7 @@ def test_lines_of_the_log_come_newest_last() -> None:
     assert (len(lines), lines[0][-6:], lines[-1]) == (10, "line 2", "1970-01-01T00:00:11.000Z line 11")
 
 
-# A failure that is over
+# When it failed
 
 
 def test_without_a_reason_the_history_tells_what_it_can() -> None:
@@ -219,6 +219,15 @@ def test_without_a_reason_the_history_tells_what_it_can() -> None:
         10.0,
         20.0,
     )
+
+
+def test_an_error_that_is_older_than_the_exporter_says_since_when() -> None:
+    """As it was read; what was read of another failure is not taken for it."""
+    one = pipeline(error="E")
+    for code, since in (("E", 2000.0), ("F", None)):
+        reason = RULES[0].find(facts(one, failure=FailureRead("a", 2000.0, DeploymentError(code))))
+        assert reason is not None
+        assert reason.since == since
 
 
 # Texts

@@ -8,16 +8,24 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from datetime import datetime
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from exporter.alerts.alert import make_labels
+from exporter.alerts.explain import Places, of_pipeline, of_source
+from exporter.alerts.past import last_episode
+from exporter.alerts.rules import DEPLOYMENT_ERROR, RULES, UNREACHABLE, Facts, past_reason
+from exporter.history.pipeline import PipelineHistory
+from exporter.model import DeploymentError, Event, FailureRead, LogLine, LogRead, Pipeline
+from exporter.sources.kinds import KINDS
 from tests.alertmanager.pack import MESSAGES, ran
 
 GOLDEN = Path(__file__).parent / "golden"
 RUNBOOKS = "https://github.com/pipeline-exporter/pipeline-exporter/blob/main/docs/runbooks"
-GRAFANA = "https://grafana.example.com/d/pipeline-exporter-pipeline"
-PAGES = "http://exporter.example.com:10777/pipelines/prod"
+GRAFANA = "https://grafana.example.com"
+EXPORTER = "http://exporter.example.com:10777"
 
 TEMPLATES = (
     "pipeline.title",
@@ -35,18 +43,51 @@ TEMPLATES = (
 Fields = dict[str, str]
 Alert = dict[str, Any]
 
-TRANSITIONS = """\
-2026-11-20T23:41:07Z resources Provisioned → Stopping
-2026-11-20T23:41:05Z runtime Running → none
-2026-11-20T22:10:44Z runtime Initializing → Running
-2026-11-20T22:10:31Z resources Provisioning → Provisioned
-2026-11-20T22:10:02Z resources Stopped → Provisioning
-"""
-LOG = """\
-2026-11-20T23:41:04.102Z INFO step 188214 took 2.1 s
-2026-11-20T23:41:04.871Z WARN memory use is at 97 % of the limit
-2026-11-20T23:41:05.004Z ERROR circuit thread stopped: out of memory
-"""
+FAILED = "2026-11-20T23:41:05.210Z"
+CODE = "RuntimeError.OutOfMemory"
+MESSAGE = "The pipeline's process was ended: it used more than 4096 MB.\nSee resources.memory_mb_max."
+PAST = (
+    ("2026-11-20T22:10:02.418Z", ("Stopped", None, "Success", "InUse")),
+    ("2026-11-20T22:10:02.730Z", ("Provisioning", None, "Success", "InUse")),
+    ("2026-11-20T22:10:31.094Z", ("Provisioned", "Initializing", "Success", "InUse")),
+    ("2026-11-20T22:10:44.556Z", ("Provisioned", "Running", "Success", "InUse")),
+    (FAILED, ("Stopping", None, "Success", "InUse")),
+)
+LOG = (
+    ("2026-11-20T23:41:04.871Z", "ERROR allocation of 268435456 bytes failed"),
+    ("2026-11-20T23:41:05.004Z", "ERROR circuit thread stopped: out of memory"),
+)
+
+
+def seconds(time: str) -> float:
+    """Unix seconds of a time."""
+    return datetime.fromisoformat(time).timestamp()
+
+
+def looked_at(name: str, *, code: str, message: str, log: bool, over: str | None) -> Facts:
+    """What the exporter knows of a pipeline that failed, and that runs again if it is over."""
+    events = [
+        Event(f"{number:08d}-0000-0000-0000-000000000000", seconds(at), statuses, has_error=at == FAILED)
+        for number, (at, statuses) in enumerate(PAST)
+    ]
+    if over is not None:
+        events.append(Event("00000009-0000-0000-0000-000000000000", seconds(over), PAST[-2][1]))
+    history = PipelineHistory(counts_from=None, initial=None)
+    history.fold(tuple(events), complete=True, shown_until=None, horizon=1e12)
+    if log:
+        history.log(LogRead("", True, errors=tuple(LogLine(text, seconds(at)) for at, text in LOG)))
+    error = DeploymentError(code, message)
+    failure = FailureRead(f"pipeline-{name}", seconds(FAILED), error) if over is not None else None
+    pipeline = Pipeline(f"pipeline-{name}", name, {}, "failed", error=error if over is None else None)
+    return Facts("prod", pipeline, history, failure, KINDS["feldera"].dimensions)
+
+
+def annotated(facts: Facts) -> Fields:
+    """The annotations that the bridge writes."""
+    episode = last_episode(facts.history)
+    reason = past_reason(facts, episode) if episode else RULES[0].find(facts)
+    assert reason is not None
+    return of_pipeline(DEPLOYMENT_ERROR, facts, reason, Places(EXPORTER, RUNBOOKS, GRAFANA))
 
 
 def alert(labels: Fields, annotations: Fields, *, resolved: bool = False) -> Alert:
@@ -62,25 +103,27 @@ def alert(labels: Fields, annotations: Fields, *, resolved: bool = False) -> Ale
     }
 
 
-def bridge(name: str = "fraud-scoring", *, resolved: bool = False, **more: str) -> Alert:
+def bridge(
+    name: str = "fraud-scoring",
+    *,
+    code: str = CODE,
+    message: str = MESSAGE,
+    log: bool = True,
+    over: str | None = None,
+    resolved: bool = False,
+) -> Alert:
     """A failed deployment, told by the bridge with all it knows."""
-    labels = {
-        "alertname": "PipelineDeploymentError", "severity": "critical", "via": "bridge", "cluster": "eu-1",
-        "source": "prod", "pipeline": f"pipeline-{name}", "pipeline_name": name,
-    }  # fmt: skip
-    annotations = {
-        "summary": "The deployment of a pipeline failed.",
-        "description": f"Pipeline {name} of prod failed with RuntimeError.OutOfMemory.",
-        "error_code": "RuntimeError.OutOfMemory",
-        "error_message": "The pipeline's process was ended: it used more than 4096 MB.\nSee resources.memory_mb_max.",
-        "transitions": TRANSITIONS,
-        "log_lines": LOG,
-        "began_at": "2026-11-20T23:41:07Z",
-        "runbook_url": f"{RUNBOOKS}/PipelineDeploymentError.md",
-        "dashboard_url": f"{GRAFANA}?var-source=prod&var-pipeline_name={name}",
-        "pipeline_url": f"{PAGES}/pipeline-{name}",
-    }  # fmt: skip
-    return alert(labels, annotations | more, resolved=resolved)
+    own = {"source": "prod", "pipeline": f"pipeline-{name}", "pipeline_name": name}
+    labels = make_labels({"cluster": "eu-1"}, alertname=DEPLOYMENT_ERROR, severity="critical", **own)
+    annotations = annotated(looked_at(name, code=code, message=message, log=log, over=over))
+    return alert(dict(labels), annotations, resolved=resolved)
+
+
+def away() -> Alert:
+    """A source that cannot be read, told by the bridge."""
+    labels = make_labels({"cluster": "eu-1"}, alertname=UNREACHABLE, severity="critical", source="prod")
+    places = Places(EXPORTER, RUNBOOKS, GRAFANA)
+    return alert(dict(labels), of_source(UNREACHABLE, "prod", "timeout", seconds(FAILED), places))
 
 
 def rule() -> Alert:
@@ -93,7 +136,7 @@ def rule() -> Alert:
         "summary": "A program has been compiling for too long.",
         "description": "The program of orders (prod) has been CompilingRust for 42m 10s.",
         "runbook_url": f"{RUNBOOKS}/PipelineCompilationStuck.md",
-        "dashboard_url": f"{GRAFANA}?var-source=prod&var-pipeline_name=orders",
+        "dashboard_url": f"{GRAFANA}/d/pipeline-exporter-pipeline?var-source=prod&var-pipeline_name=orders",
     }
     return alert(labels, annotations)
 
@@ -108,8 +151,10 @@ LONG = "".join(f"{HOSTILE} line {number}\r\n" for number in range(90))
 def hostile(name: str = f"{HOSTILE}\nsecond line") -> Alert:
     """An alert with text that wants to be markup, and much of it."""
     more = dict.fromkeys(("summary", "description", "error_code", "error_message", "transitions", "log_lines"), LONG)
-    urls = {"runbook_url": "javascript:alert(1)", "pipeline_url": f"{PAGES}/a b|c>d<e\"f'g&h"}
-    return bridge(name, **more, **urls, began_at=HOSTILE)
+    urls = {"runbook_url": "javascript:alert(1)", "pipeline_url": f"{EXPORTER}/pipelines/prod/a b|c>d<e\"f'g&h"}
+    made = bridge()
+    annotations = made["annotations"] | more | urls | {"began_at": HOSTILE}
+    return alert(made["labels"] | {"pipeline_name": name}, annotations)
 
 
 def common(alerts: list[Alert], key: str) -> Fields:
@@ -133,9 +178,14 @@ def group(*alerts: Alert) -> dict[str, Any]:
 
 CASES = {
     "bridge": group(bridge()),
-    "history": group(bridge(ended_at="2026-11-20T23:41:30Z")),
+    "history": group(bridge(over="2026-11-20T23:41:30.005Z")),
+    "source": group(away()),
     "rule": group(rule()),
-    "three": group(bridge(), bridge("orders", log_lines=""), bridge("billing", error_code="RuntimeError.Panic")),
+    "three": group(
+        bridge(),
+        bridge("orders", log=False),
+        bridge("billing", code="RuntimeError.Panic", message="index out of bounds: the len is 3 but the index is 7"),
+    ),
     "forty": group(*(bridge(f"orders-{number:02}") for number in range(40))),
     "mixed": group(bridge(), *(bridge(f"orders-{number:02}", resolved=True) for number in range(12))),
     "resolved": group(bridge(resolved=True)),

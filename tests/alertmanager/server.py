@@ -95,6 +95,7 @@ def configured(folder: Path, receivers: str) -> Path:
         "https://dead-man.example.com": f"{receivers}/dead-man",
         "group_wait: 30s": "group_wait: 1s",
         "group_interval: 5m": "group_interval: 1s",
+        "group_interval: 1m": "group_interval: 1s",
     }
     text = CONFIG.read_text(encoding="utf-8")
     for old, new in replaced.items():
@@ -138,13 +139,13 @@ class Alertmanager:
 
 
 @contextlib.contextmanager
-def alertmanager(program: str, config: Path) -> Iterator[Alertmanager]:
-    """Alertmanager on a free port, alone and with nothing on its disk."""
+def alertmanager(program: str, config: Path, *, port: int = 0) -> Iterator[Alertmanager]:
+    """Alertmanager, alone, on a port (0: a free one), with what it left beside its configuration the last time."""
     command = (
         program,
         f"--config.file={config}",
         f"--storage.path={config.parent / 'data'}",
-        "--web.listen-address=127.0.0.1:0",
+        f"--web.listen-address=127.0.0.1:{port}",
         "--cluster.listen-address=",
     )
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

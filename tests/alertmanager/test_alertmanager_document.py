@@ -13,7 +13,7 @@ import yaml
 from exporter.config.file import parse
 from exporter.sources.kinds import KINDS
 from tests.alertmanager.golden import texts
-from tests.alertmanager.pack import MESSAGES, ROOT, config, known, ran
+from tests.alertmanager.pack import CONFIG, MESSAGES, ROOT, config, known, ran
 from tests.alertmanager.server import Alertmanager, Sink, eventually
 
 DOCUMENT = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def blocks(language: str) -> list[str]:
 
 def test_prometheus_and_exporter_agree() -> None:
     """The two configurations that are shown add the same labels and post to the same places."""
-    prometheus, exporter = map(yaml.safe_load, blocks("yaml"))
+    prometheus, exporter, _ = map(yaml.safe_load, blocks("yaml"))
     kinds = {name: kind.config for name, kind in KINDS.items()}
     taken = parse(SOURCES + yaml.safe_dump(exporter), kinds, environ={}, folder=ROOT)
     assert taken.alerting is not None
@@ -90,9 +90,28 @@ def test_alerts_and_receivers_exist() -> None:
 
 def test_times_are_those_of_the_configuration() -> None:
     """When messages come, as the document says it."""
-    said = "first comes after 30 seconds, changes after five minutes, repeats after 12 hours (critical 4, info 24)"
+    said = (
+        "first comes after 30 seconds, changes after five minutes (critical: after one minute), "
+        "repeats after 12 hours (critical 4, info 24)"
+    )
     assert said in DOCUMENT.replace("\n", " ")
     root = config()["route"]
     assert (root["group_wait"], root["group_interval"], root["repeat_interval"]) == ("30s", "5m", "12h")
     repeats = {route["receiver"]: route["repeat_interval"] for route in root["routes"] if "repeat_interval" in route}
     assert (repeats["pager"], repeats["mail"]) == ("4h", "24h")
+    critical = [route for route in root["routes"] if 'severity="critical"' in route["matchers"]]
+    assert [(route["receiver"], route["group_interval"]) for route in critical] == [("pager", "1m"), ("chat", "1m")]
+
+
+def test_the_line_for_a_pager_is_that_of_the_configuration(tool: Tool, tmp_path: Path) -> None:
+    """The configuration has it in a comment; taken out of that it is valid, and changes the pager's route alone."""
+    line = blocks("yaml")[2].strip()
+    text = CONFIG.read_text(encoding="utf-8")
+    (found,) = re.findall(rf"^ *# .*{re.escape(line)}$", text, re.MULTILINE)
+    changed = text.replace(found, f"      {line}")
+    (tmp_path / CONFIG.name).write_text(changed, encoding="utf-8")
+    (tmp_path / MESSAGES.name).write_bytes(MESSAGES.read_bytes())
+    code, output = ran(tool("amtool"), "check-config", tmp_path / CONFIG.name)
+    assert code == 0, output
+    grouped = [route for route in yaml.safe_load(changed)["route"]["routes"] if "group_by" in route]
+    assert [(route["receiver"], route["group_by"][-1]) for route in grouped] == [("pager", "pipeline")]

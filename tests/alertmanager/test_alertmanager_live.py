@@ -39,10 +39,22 @@ MUTED = {
     ),
     "a source over the rules about its pipelines": (unreachable(), alert("PipelineStuckStopping", "warning")),
     "a source over the bridge's alerts about its pipelines": (
-        unreachable(via="bridge"),
+        unreachable(),
         alert("PipelineUnavailable", "critical", via="bridge"),
     ),
     "a source over its data": (unreachable(), alert("PipelineSourceDataStale", "critical", pipeline="")),
+    "a source over its data, told by the bridge": (
+        unreachable(via="bridge"),
+        alert("PipelineSourceDataStale", "critical", pipeline=""),
+    ),
+    "a source over a part of it": (
+        unreachable(via="bridge"),
+        alert("PipelineSourceShardUnreachable", "critical", pipeline=""),
+    ),
+    "a source over its errors": (
+        unreachable(via="bridge"),
+        alert("PipelineSourceErrorRateHigh", "warning", pipeline=""),
+    ),
     "critical over warning": (
         alert("PipelineAvailabilityBudgetBurn", "critical"),
         alert("PipelineAvailabilityBudgetBurn", "warning"),
@@ -56,8 +68,8 @@ MUTED = {
         alert("PipelineDesiredStatusMismatch", "critical"),
     ),
     "an error over an unreachable process": (
-        alert("PipelineDeploymentError", "critical"),
-        alert("PipelineUnavailable", "critical", via="bridge"),
+        alert("PipelineDeploymentError", "critical", via="bridge"),
+        alert("PipelineUnavailable", "critical"),
     ),
     "an error over being stuck": (
         alert("PipelineDeploymentError", "critical"),
@@ -91,12 +103,33 @@ HEARD = {
     ),
     "a pipeline of another source": (unreachable(), alert("PipelineUnavailable", "critical", source="edge")),
     "the exporter itself": (unreachable(), alert("PipelineExporterUnknownStatus", "info", pipeline="")),
+    "a pipeline that another exporter can read": (
+        unreachable(via="bridge"),
+        alert("PipelineDeploymentError", "critical", via="bridge"),
+    ),
+    "a rule about a pipeline that another exporter can read": (
+        unreachable(via="bridge"),
+        alert("PipelineDeploymentError", "critical"),
+    ),
+    "why a source cannot be read": (unreachable(), alert("PipelineSourceAuthFailing", "critical", pipeline="")),
+    "an unreachable process after an error that the rule still tells of": (
+        alert("PipelineDeploymentError", "critical"),
+        alert("PipelineUnavailable", "critical", via="bridge"),
+    ),
+    "the same, told by rules alone": (
+        alert("PipelineDeploymentError", "critical"),
+        alert("PipelineUnavailable", "critical"),
+    ),
+    "an unreachable process beside an error that is held": (
+        alert("PipelineDeploymentError", "critical", via="bridge"),
+        alert("PipelineUnavailable", "critical", via="bridge"),
+    ),
     "critical beside critical": (
         alert("PipelineAvailabilityBudgetBurn", "critical", long="1h"),
         alert("PipelineAvailabilityBudgetBurn", "critical", long="6h"),
     ),
     "an error of another pipeline": (
-        alert("PipelineDeploymentError", "critical"),
+        alert("PipelineDeploymentError", "critical", via="bridge"),
         alert("PipelineUnavailable", "critical", pipeline="b"),
     ),
     "an error beside what is no consequence": (

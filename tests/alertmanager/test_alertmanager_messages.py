@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.alertmanager.golden import CASES, GOLDEN, HOSTILE, TEMPLATES, files, mail, texts
+from tests.alertmanager.golden import CASES, CODE, FAILED, GOLDEN, HOSTILE, MESSAGE, TEMPLATES, files, mail, texts
 
 AGAIN = "if it is meant: python -m tests.alertmanager.golden"
 MARKUP = {"html", "head", "meta", "title", "body", "h3", "p", "b", "table", "tr", "td", "pre", "a", "ul", "li", "br"}
@@ -115,3 +115,16 @@ def test_golden_files_are_of_all_templates() -> None:
     """Every template that a receiver may call is in the golden files."""
     text = (GOLDEN / "bridge.txt").read_text(encoding="utf-8")
     assert tuple(re.findall(r"^===== (\S+)$", text, re.MULTILINE)) == TEMPLATES
+
+
+def test_a_message_says_everything_once(tool: Tool, tmp_path: Path) -> None:
+    """Below its title: what happened, since when, why; the labels, which say some of it again, come last."""
+    made = texts(tool("amtool"), "bridge", tmp_path)
+    body, _, labels = made["pipeline.text"].partition("\ncluster ")
+    assert body.startswith(
+        f"fraud-scoring: the deployment failed: {CODE}\nsince {FAILED}\n\n{MESSAGE}\n\nLast transitions:"
+    )
+    for text in (body, made["pipeline.slack.text"], mail(tool("amtool"), "bridge", tmp_path).replace("&#39;", "'")):
+        assert (text.count(CODE), text.count(MESSAGE)) == (1, 1)
+    assert "eu-1" in labels
+    assert made["pipeline.pagerduty.summary"].count(CODE) == 1

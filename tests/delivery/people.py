@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import yaml
 
+from tests.alerting.receivers import free_port
 from tests.alertmanager.post import Post, post_office
 from tests.alertmanager.server import Alertmanager, Sink, alertmanager, configured, sink
 
@@ -19,7 +21,11 @@ ERROR = "PipelineDeploymentError"
 
 _SWITCHES = {"rules": "/dead-man/prometheus", "bridge": "/dead-man/bridge"}
 
+GROUP_BY = ("alertname", "cluster", "source")
+"""What makes a message in the shipped configuration."""
+
 Alert = dict[str, Any]
+Running = contextlib.AbstractContextManager[Alertmanager]
 
 
 class Message(NamedTuple):
@@ -37,10 +43,25 @@ class Message(NamedTuple):
 class Person:
     """Somebody who is on call, and what has come in until now."""
 
-    def __init__(self, manager: Alertmanager, receivers: Sink, post: Post) -> None:
-        self.url = manager.url
+    def __init__(self, start: Callable[[], Running], receivers: Sink, post: Post) -> None:
+        self._start = start
         self._receivers = receivers
         self._post = post
+        self._running = contextlib.ExitStack()
+        self.url = self._running.enter_context(start()).url
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """The Alertmanager is stopped; afterwards it runs again."""
+        self._running.close()
+        try:
+            yield
+        finally:
+            self._running.enter_context(self._start())
+
+    def close(self) -> None:
+        """Stop the Alertmanager."""
+        self._running.close()
 
     def messages(self, **labels: str) -> list[Message]:
         """Those in which there is an alert with these labels, oldest first; only these alerts of them."""
@@ -94,19 +115,23 @@ def _plain(mail: EmailMessage) -> str:
 
 
 @contextlib.contextmanager
-def person(program: str, folder: Path, *, group_wait: str = "3s", group_interval: str = "1s") -> Iterator[Person]:
+def person(
+    program: str, folder: Path, *, group_wait: str = "3s", group_by: Sequence[str] = GROUP_BY
+) -> Iterator[Person]:
     """Somebody, with an Alertmanager that runs ``program``."""
     folder.mkdir()
     with sink() as receivers, post_office() as (post, port):
         config = configured(folder, receivers.url)
         loaded = yaml.safe_load(config.read_text(encoding="utf-8"))
-        loaded["route"] |= {"group_wait": group_wait, "group_interval": group_interval}
+        assert loaded["route"]["group_by"] == list(GROUP_BY)
+        loaded["route"] |= {"group_wait": group_wait, "group_by": list(group_by)}
         loaded["global"] |= {"smtp_smarthost": f"127.0.0.1:{port}", "smtp_require_tls": False}
         _add_receivers(loaded["receivers"], f"{receivers.url}/webhook")
         config.write_text(yaml.safe_dump(loaded), encoding="utf-8")
         (folder / "smtp_password").write_text("the-password")
-        with alertmanager(program, config) as manager:
-            yield Person(manager, receivers, post)
+        found = Person(partial(alertmanager, program, config, port=free_port()), receivers, post)
+        with contextlib.closing(found):
+            yield found
 
 
 def _add_receivers(receivers: list[dict[str, Any]], url: str) -> None:

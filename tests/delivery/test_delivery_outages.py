@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.alerting.receivers import until
 from tests.delivery.chain import Tool, config, exporting, ruling
-from tests.delivery.people import ERROR, UNREACHABLE, person
+from tests.delivery.people import ERROR, GROUP_BY, UNREACHABLE, person
 from tests.delivery.planes import NAME, Plane, calyptia, feldera
 from tests.e2e.harness import Page
 
@@ -28,7 +28,7 @@ async def test_a_source_that_goes_away_resolves_nothing_and_mutes_its_pipelines(
     async with contextlib.AsyncExitStack() as stack:
         prod = await stack.enter_async_context(feldera())
         await prod.add(OTHER, start=True)
-        one = stack.enter_context(person(tool("prometheus-alertmanager"), tmp_path / "person"))
+        one = stack.enter_context(person(tool("prometheus-alertmanager"), tmp_path / "person", group_wait="15s"))
         settings = {**config({"prod": prod}, [one], unavailable_for="5m"), "stale_after": "12s"}
         running = await stack.enter_async_context(exporting(settings, tmp_path / "exporter"))
         await stack.enter_async_context(ruling(tool, tmp_path / "rules-by", [running], [one]))
@@ -42,7 +42,7 @@ async def test_a_source_that_goes_away_resolves_nothing_and_mutes_its_pipelines(
         await running.until(lambda page: page.value("pipeline_runtime_status", **gone) == 1, seconds=60)
 
         async with prod.gone():
-            end = time.monotonic() + 12  # three leases
+            end = time.monotonic() + 20  # five leases
             await until(lambda: one.statuses(alertname=UNREACHABLE, source="prod"))
             await until(lambda: one.muted(alertname="PipelineUnavailable", pipeline_name=OTHER), what=one.known)
             await until(lambda: one.muted(alertname=ERROR, pipeline_name=NAME, via="bridge"))
@@ -121,3 +121,38 @@ async def test_a_failure_between_two_polls_is_told_with_its_true_times(tmp_path:
             assert begin - 0.01 <= seconds_of(told["began_at"]) <= seconds_of(told["ended_at"]) <= end + 0.01
             assert told["error_code"] == plane.code
             assert plane.message in told["error_message"]
+
+
+async def test_an_alertmanager_that_is_away_for_a_while_hears_everything(tmp_path: Path, tool: Tool) -> None:
+    """While it is stopped, for longer than a lease, one failure ends, one begins, and one comes and goes, and the
+    source is read as ever; when it is back the person hears of each, once."""
+    async with contextlib.AsyncExitStack() as stack:
+        prod = await stack.enter_async_context(feldera())
+        for name in (OTHER, "third"):
+            await prod.add(name, start=True)
+        each = (*GROUP_BY, "pipeline")
+        one = stack.enter_context(
+            person(tool("prometheus-alertmanager"), tmp_path / "person", group_wait="1s", group_by=each)
+        )
+        settings = config({"prod": prod}, [one], hold="2s")
+        running = await stack.enter_async_context(exporting(settings, tmp_path / "exporter"))
+        await prod.fail()
+        await until(lambda: one.statuses(pipeline_name=NAME) == ["firing"])
+        failed = {"error_code": prod.code, "message": prod.message}
+        with one.away():
+            gone = time.time()
+            await prod.recover()
+            await prod.act("fail", OTHER, **failed)
+            await prod.act("fail", "third", **failed)
+            firing = "pipeline_exporter_alerts_firing"
+            await running.until(lambda page: page.value(firing, alertname=ERROR) == 2, seconds=60)
+            await prod.act("start", "third")
+            await running.until(lambda page: page.value(firing, alertname=ERROR) == 1, seconds=60)
+            await until(lambda: time.time() > gone + 6)
+            before = polls(await running.page())
+            await running.until(lambda page: polls(page) != before)
+        ends = {NAME: ["firing", "resolved"], OTHER: ["firing"], "third": ["firing", "resolved"]}
+        await until(lambda: {name: one.statuses(pipeline_name=name) for name in ends} == ends, what=one.known)
+        await asyncio.sleep(5)  # nothing more comes
+        assert {name: one.statuses(pipeline_name=name) for name in ends} == ends
+        assert (await running.page()).value("pipeline_exporter_notifications_queue_length") == 0
