@@ -73,6 +73,7 @@ class Application:
         for part in self._parts():
             self.own.restarts.labels(part)
         self._reloading = asyncio.Lock()
+        self._reload_problem = ""
         self._address = ""
         self._readings: dict[str, Reading] = {}
 
@@ -183,12 +184,14 @@ class Application:
             shard = self._shard_of(config)
         except ConfigError as error:
             self.own.reload_successful.set(0)
+            self._reload_problem = str(error)
             log.error("the config file cannot be used; the old one goes on", problems=error.problems)
             return str(error)
         if config.state != self._config.state:
             log.warning("state: what the config file says now counts after a restart; until then all is as it was")
         await self._apply(config, shard)
         self.own.loaded()
+        self._reload_problem = ""
         log.info("config file loaded")
         return ""
 
@@ -259,6 +262,10 @@ class Application:
         """The configuration that is in use; the part of the pipelines may be told by the command line or the pod."""
         sharding = Sharding(index=WholeNumber(self._shard.index), total=Positive(self._shard.total))
         return msgspec.structs.replace(self._config, sharding=sharding)
+
+    def reload_problem(self) -> str:
+        """Why the config file could not be loaded when it was tried last; empty if it could."""
+        return self._reload_problem
 
     def _tick(self) -> None:
         for reading in self._readings.values():

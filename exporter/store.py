@@ -66,7 +66,7 @@ class SourceFacts:
         return Change()
 
     def _snapshot(self, snapshot: Snapshot) -> Change:
-        known = {pipeline.id for pipeline in snapshot.changed if pipeline.id in self.history.pipelines}
+        seen_at = {p.id: self.history.as_of for p in snapshot.changed if p.id in self.history.pipelines}
         for pipeline in snapshot.changed:
             self.pipelines[pipeline.id] = pipeline
             self._unconfirmed.discard(pipeline.id)
@@ -78,7 +78,7 @@ class SourceFacts:
         self.history.snapshot(snapshot)
         for pipeline in snapshot.changed:
             if (history := self.history.pipelines.get(pipeline.id)) is not None:
-                begun = snapshot.as_of if pipeline.id in known else _begun(pipeline, snapshot.as_of)
+                begun = _begun(pipeline, snapshot.as_of, seen_at.get(pipeline.id))
                 history.poll(pipeline, begun=begun, as_of=snapshot.as_of)
         changed = [pipeline.id for pipeline in snapshot.changed]
         return Change(changed=changed, removed=snapshot.removed, source=snapshot.whole)
@@ -125,7 +125,7 @@ class Failures(Mapping[str, FailureRead]):
         return sum(1 for _ in self)
 
 
-def _begun(pipeline: Pipeline, as_of: float) -> float:
-    """When what a pipeline is at first sight began: with its newest status, as far as the list tells."""
-    begun = [status.since for status in pipeline.statuses.values() if status.since is not None]
-    return min(max(begun, default=as_of), as_of)
+def _begun(pipeline: Pipeline, as_of: float, seen_at: float | None) -> float:
+    """When what a pipeline is began: with its newest status, if it was not seen since; else with the poll."""
+    begun = max((status.since for status in pipeline.statuses.values() if status.since is not None), default=as_of)
+    return min(begun, as_of) if seen_at is None or begun > seen_at else as_of

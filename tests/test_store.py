@@ -131,6 +131,14 @@ def test_a_failure_that_is_there_at_first_sight_began_with_its_newest_status(fac
     assert facts.failures["a"].at == 1.0
 
 
+def test_a_failure_between_two_polls_began_with_its_newest_status(facts: SourceFacts) -> None:
+    """However long nobody polled; before its events are read the list is all there is."""
+    facts.apply(Snapshot(10.0, changed=(A,)))
+    stopped = msgspec.structs.replace(BROKEN, statuses={"deployment": Status("FAILED", 15.0)})
+    facts.apply(Snapshot(1000.0, changed=(stopped,)))
+    assert facts.failures["a"].at == 15.0
+
+
 def test_a_health_without_an_event_is_noted_when_a_poll_sees_it(facts: SourceFacts) -> None:
     """From the poll that saw it first to the one that saw it no more; what events tell as well is not kept."""
     sick = msgspec.structs.replace(A, health="unhealthy")

@@ -60,11 +60,11 @@ def _deployment_error(facts: Facts) -> Reason | None:
 
 
 def _failing_since(facts: Facts, error: DeploymentError) -> float | None:
-    """When the present failure began; also of one that is older than what the exporter counts."""
+    """When the present failure began: as its events tell, or as the polls do as long as there are none."""
     last, failure = facts.history.last_failure if facts.history else None, facts.failure
-    if last is not None:
-        return last[0] if last[1] is None else None
-    return failure.at if failure is not None and failure.error == error else None
+    if last is not None and last[1] is None:
+        return last[0]
+    return failure.at if failure is not None and failure.until is None and failure.error == error else None
 
 
 def _program_error(facts: Facts) -> Reason | None:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+import structlog
 
 from exporter import __version__, memory
 from exporter.alerts import report
@@ -37,6 +38,8 @@ from exporter.errors import OutputError, StateError
 from exporter.statefile import StateFile, open_state
 from exporter.web.server import url_of
 from exporter.web.watched import WatchedConfig
+
+log = structlog.get_logger(__name__)
 
 _TAKEN_PATHS = ("/-/", "/api/", "/config", "/pipelines", "/static")
 
@@ -80,6 +83,8 @@ def run(
     config = load_config(config_file)
     shard_of = partial(_shard_of, index=shard_index, total=shard_total)
     or_exit(lambda: shard_of(config))
+    if shard_index is not None and shard_total is None and config.sharding.total == 1:
+        log.warning("--shard.index without a total: this exporter serves all pipelines; give --shard.total")
     watched = or_exit(lambda: WatchedConfig(web_config_file))
     sock = listen_or_exit(address)
     application = Application(

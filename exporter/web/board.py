@@ -88,6 +88,9 @@ class Board(Protocol):
     def config(self) -> Config:
         """The configuration that is in use."""
 
+    def reload_problem(self) -> str:
+        """Why the config file could not be loaded when it was tried last; empty if it could."""
+
 
 class EmptyBoard:
     """The board of an exporter that reads nothing."""
@@ -108,3 +111,7 @@ class EmptyBoard:
     def config(self) -> Config:
         """One without sources."""
         return Config(sources=())
+
+    def reload_problem(self) -> str:
+        """None."""
+        return ""

@@ -80,6 +80,7 @@ class Pages:
             "found": found,
             "rows": await gradually(partial(row_of, seconds=seconds, alerts=self._board.alerts), found.rows),
             "firing": self._board.firing(),
+            "reload_problem": self._board.reload_problem(),
             "all_count": sum(found.counts.values()),
             "back": words.length(seconds),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from exporter.alerts.explain import Places, of_pipeline, of_source
@@ -228,6 +229,18 @@ def test_an_error_that_is_older_than_the_exporter_says_since_when() -> None:
         reason = RULES[0].find(facts(one, failure=FailureRead("a", 2000.0, DeploymentError(code))))
         assert reason is not None
         assert reason.since == since
+
+
+def test_until_its_events_are_read_a_failure_began_as_the_polls_tell() -> None:
+    """What the history has of an older failure, which is over, is not the present one."""
+    old = [Event("1", 10.0, ("STARTED",)), Event("2", 20.0, ("FAILED",), True), Event("3", 30.0, ("STARTED",))]
+    history = PipelineHistory(counts_from=None, initial=None)
+    history.fold(old, complete=True, shown_until=None)
+    failure = FailureRead("a", 90.0, DeploymentError("E"))
+    known = msgspec.structs.replace(facts(pipeline(error="E"), failure=failure), history=history)
+    reason = RULES[0].find(known)
+    assert reason is not None
+    assert reason.since == 90.0
 
 
 # Texts

@@ -38,8 +38,16 @@ def of_calyptia(status: str | None, *, instance: str | None = "running", **told:
     [
         ({}, "healthy", ""),
         ({"deployment_resources_status": "Stopped", "deployment_runtime_status": None}, "idle", ""),
-        ({"program_status": "SqlError"}, "failed", "the program does not compile (SqlError)"),
-        ({"program_status": "RustError"}, "failed", "the Rust code of the program does not compile (RustError)"),
+        (
+            {"program_status": "SqlError"},
+            "failed",
+            "the program does not compile (SqlError); Feldera shows its errors with the program",
+        ),
+        (
+            {"program_status": "RustError"},
+            "failed",
+            "the Rust code of the program does not compile (RustError); Feldera shows its errors with the program",
+        ),
         ({"program_status": "SystemError"}, "failed", "the compiler failed (SystemError)"),
         (
             {"deployment_error": {"error_code": "RuntimeError.WorkerPanic", "message": "oops"}},
@@ -50,6 +58,11 @@ def of_calyptia(status: str | None, *, instance: str | None = "running", **told:
             {"deployment_runtime_status": "Unavailable"},
             "unhealthy",
             "the control plane cannot reach its process (Unavailable)",
+        ),
+        (
+            {"deployment_runtime_status": "AwaitingApproval"},
+            "transitioning",
+            "it waits for somebody to approve its changes (AwaitingApproval)",
         ),
         ({"deployment_runtime_status": "Dreaming"}, "unknown", "its runtime status Dreaming is not known here"),
         ({"deployment_resources_status": None}, "unknown", "the control plane tells no status"),

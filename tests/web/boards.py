@@ -70,6 +70,7 @@ class FakeBoard:
         self.counted: Mapping[str, int] | None = None
         self.lines: Sequence[LogLine] | None = None
         self.in_use = config or Config(sources=())
+        self.refused = ""
 
     def sources(self) -> Sequence[SourceBoard]:
         return self.shown
@@ -85,6 +86,9 @@ class FakeBoard:
 
     def config(self) -> Config:
         return self.in_use
+
+    def reload_problem(self) -> str:
+        return self.refused
 
 
 def event(number: int, seconds_ago: float, runtime: str | None, *, error: bool = False, **more: Any) -> Event:

@@ -89,6 +89,15 @@ async def test_pipelines_without_a_history_or_a_status() -> None:
     assert page.of("desc") == ["Last 15 min: unknown <1 %."]
 
 
+async def test_a_config_file_that_cannot_be_loaded_is_told() -> None:
+    """Whoever tried to change the configuration sees that the old one goes on, and why."""
+    board = FakeBoard(source(pipeline()))
+    assert "config file" not in (await page_of(board)).text
+    board.refused = "sources[0].url: 'a<b' is not a URL"
+    told = "The config file cannot be used; the old configuration goes on: sources[0].url: 'a<b' is not a URL"
+    assert told in (await page_of(board)).text
+
+
 async def test_counts_lead_to_what_they_count() -> None:
     """Each health is a link that keeps the other filters and forgets the page."""
     board = FakeBoard(source(*(pipeline(f"p{i}", health=("failed", "idle")[i % 2]) for i in range(5))))

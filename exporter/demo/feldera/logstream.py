@@ -40,6 +40,9 @@ class LogEndpoint:
         sending = asyncio.create_task(_send_all(reading, send))
         try:
             await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:  # the server stops; it complains of bodies that have no end
+            with suppress(RuntimeError, OSError):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             reading.close()
             for task in (gone, sending):

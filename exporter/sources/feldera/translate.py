@@ -73,8 +73,8 @@ DIMENSIONS = (
 KNOWN = {dimension.name: frozenset(dimension.statuses) for dimension in DIMENSIONS}
 
 _PROGRAM_FAILED = {
-    "SqlError": "the program does not compile (SqlError)",
-    "RustError": "the Rust code of the program does not compile (RustError)",
+    "SqlError": "the program does not compile (SqlError); Feldera shows its errors with the program",
+    "RustError": "the Rust code of the program does not compile (RustError); Feldera shows its errors with the program",
     "SystemError": "the compiler failed (SystemError)",
 }
 _RESOURCES_HEALTH: dict[str, Health] = {
@@ -141,6 +141,8 @@ def why(statuses: dict[str, Status], error: DeploymentError | None, read: Health
         return _PROGRAM_FAILED.get(values.get("program", ""), "")
     if read == "unhealthy":
         return "the control plane cannot reach its process (Unavailable)"
+    if values.get("runtime") == "AwaitingApproval":
+        return "it waits for somebody to approve its changes (AwaitingApproval)"
     if read != "unknown":
         return ""
     strange = [f"{name} status {value}" for name, value in values.items() if value not in KNOWN[name]]
