@@ -103,14 +103,12 @@ class CatchUp:
 
         A silence alone proves little if the place was not found: lines without a time are new then, but no dated ones.
         """
-        if self._is_first and not self._takes_all:
+        if self._has_begun and open_seconds >= _LONGEST_REPLAY_SECONDS:
+            self._end()
+        elif self._is_first and not self._takes_all:
             if silent_seconds >= (_FIRST_SILENCE_SECONDS if self._has_begun else _EMPTY_BUFFER_SECONDS):
                 self._take_all()
-        elif not self._has_begun:
-            return
-        elif open_seconds >= _LONGEST_REPLAY_SECONDS:
-            self._end()
-        elif silent_seconds >= _SILENCE_SECONDS:
+        elif self._has_begun and silent_seconds >= _SILENCE_SECONDS:
             self._pause()
 
     def _take_all(self) -> None:
