@@ -104,7 +104,7 @@ async def test_a_failure_between_two_polls_is_told_with_its_true_times(tmp_path:
         prod = await stack.enter_async_context(feldera(start=False))
         planes: dict[str, Plane] = {"prod": prod, "edge": await stack.enter_async_context(calyptia())}
         one = stack.enter_context(person(tool("prometheus-alertmanager"), tmp_path / "person", group_wait="1s"))
-        settings = config(planes, [one], poll="5s", hold="3s")
+        settings = config(planes, [one], poll="10s", hold="8s")
         running = await stack.enter_async_context(exporting(settings, tmp_path / "exporter"))
         read = polls(await running.page())
         begin = time.time()
@@ -112,7 +112,7 @@ async def test_a_failure_between_two_polls_is_told_with_its_true_times(tmp_path:
             await plane.stumble()
         end = time.time()
         assert polls(await running.page()) == read, "a poll came between"
-        await until(lambda: all(len(one.statuses(source=source)) > 1 for source in planes), what=one.known)
+        await until(lambda: all(len(one.statuses(source=source)) > 1 for source in planes), seconds=60, what=one.known)
         await asyncio.sleep(3)  # nothing more comes
     for source, plane in planes.items():
         fired, resolved = one.heard(pipeline_name=NAME, source=source)
